@@ -1,0 +1,1 @@
+//! The words that the crates of the salve family share.
