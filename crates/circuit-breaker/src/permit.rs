@@ -1,10 +1,7 @@
 //! The right to make one call, which brings its result back to the breaker that granted it.
 
-use std::fmt;
-use std::hash::Hash;
-use std::sync::{Arc, OnceLock};
 
-use salve_core::{CallContext, End, Entry, Moment, Outcome, Reason, Rejection, Settle, clock};
+use salve_core::{CallContext, End, Moment, Outcome, Reason, Rejection, Settle, clock};
 
 use crate::breaker::{Admission, State, Ticket};
 use crate::config::ROOM;
