@@ -39,7 +39,7 @@ impl Span {
 pub(crate) fn overlap(a: Span, b: Span) -> f64 {
     let both = a.end.min(b.end).saturating_sub(a.start.max(b.start));
     let either = a.end.max(b.end).saturating_sub(a.start.min(b.start));
-    if either.is_zero() { 0.0 } else { both.as_secs_f64() / either.as_secs_f64() }
+    if either.is_zero() { 0.0 } else { both.as_nanos() as f64 / either.as_nanos() as f64 }
 }
 
 /// The least overlap with which a batch of two threads counts.

@@ -74,12 +74,12 @@ impl<E> Policy<u64, u64, E> for Budgeted {
     }
 }
 
-/// Everything that tower has for a call: alternative, retry with budget, shed, limit, timeout.
+/// Everything that tower has for a call: alternative, retry, shed, limit, timeout.
 macro_rules! full {
-    () => {
+    ($policy:expr) => {
         ServiceBuilder::new()
             .then(|result: Result<u64, BoxError>| ready(Ok::<_, BoxError>(result.unwrap_or(0))))
-            .layer(RetryLayer::new(Budgeted::new()))
+            .layer(RetryLayer::new($policy))
             .layer(LoadShedLayer::new())
             .layer(ConcurrencyLimitLayer::new(PLACES))
             .layer(TimeoutLayer::new(DEADLINE))
@@ -123,7 +123,12 @@ pub(crate) fn cases() -> Vec<Case> {
             move || service.clone()
         }),
         Case::service(FULL, "tower: then, retry, shed, limit, timeout; no breaker", || {
-            let service = full!();
+            let service = full!(Attempts { left: 2 });
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(FULL, "tower: the same with TpsBudget", || {
+            let service = full!(Budgeted::new());
             move || service.clone()
         })
         .contended(),
@@ -136,6 +141,6 @@ pub(crate) fn instances() -> Vec<Instance> {
             ServiceBuilder::new().concurrency_limit(PLACES).service(inner::<Failed>())
         }),
         Instance::of("tower TpsBudget", TpsBudget::default),
-        Instance::of("tower full stack, no breaker", || full!()),
+        Instance::of("tower full stack, no breaker", || full!(Attempts { left: 2 })),
     ]
 }
