@@ -6,6 +6,7 @@ mod backon;
 mod bare;
 mod failsafe;
 mod recloser;
+mod salve;
 mod tower;
 mod tower_resilience;
 
@@ -30,6 +31,7 @@ const GROUPS: [&str; 8] =
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = [
         bare::cases(),
+        salve::cases(),
         recloser::cases(),
         failsafe::cases(),
         tower::cases(),
@@ -46,6 +48,7 @@ pub(crate) fn cases() -> Vec<Case> {
 /// Every policy whose memory is measured.
 pub(crate) fn instances() -> Vec<Instance> {
     [
+        salve::instances(),
         recloser::instances(),
         failsafe::instances(),
         tower::instances(),
