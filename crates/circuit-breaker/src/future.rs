@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use salve_core::{Classify, Refusable, Rejection, Verdict, judge};
+use salve_core::{Classify, Outcome, Refusable, Rejection, Verdict, judge};
 
 use crate::lane::{Lane, Single};
 use crate::permit::Permit;
@@ -17,40 +17,29 @@ pin_project! {
     /// # Cancellation
     /// Dropped before its end, it gives back its probe's place at once; the call counts as
     /// [`OnCancel`](crate::OnCancel) says.
+    // Fields of their own instead of an enum: variants that overlap are copied in fragments.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, C, L: Lane = Single> {
         #[pin]
-        call: Call<F>,
+        future: Option<F>,
         permit: Option<Permit<L>>,
+        rejection: Option<Rejection>,
         classifier: C,
     }
 }
 
-pin_project! {
-    #[project = CallProj]
-    enum Call<F> {
-        Admitted { #[pin] future: F },
-        Refused { rejection: Option<Rejection> },
-    }
-}
-
 /// Counts a failure unless it is taken back: while the inner service runs, it may panic.
-struct FailOnUnwind<'a, L: Lane>(&'a mut Option<Permit<L>>);
+struct FailOnUnwind<'a, L: Lane>(&'a mut Permit<L>);
 
 impl<L: Lane> Drop for FailOnUnwind<'_, L> {
     fn drop(&mut self) {
-        if let Some(permit) = self.0.take() {
-            permit.failure();
-        }
+        self.0.conclude(Outcome::FAILURE);
     }
 }
 
 /// Runs `work`; a panic in it is a failure of the permit's call.
 #[inline]
-pub(crate) fn watch_panics<L: Lane, T>(
-    permit: &mut Option<Permit<L>>,
-    work: impl FnOnce() -> T,
-) -> T {
+fn watch_panics<L: Lane, T>(permit: &mut Permit<L>, work: impl FnOnce() -> T) -> T {
     let guard = FailOnUnwind(permit);
     let result = work();
     std::mem::forget(guard);
@@ -65,18 +54,20 @@ impl<F, C, L: Lane> ResponseFuture<F, C, L> {
         work: impl FnOnce() -> F,
     ) -> Self {
         match admission {
-            Ok(permit) => {
-                let mut permit = Some(permit);
-                let future = watch_panics(&mut permit, work);
-                Self { call: Call::Admitted { future }, permit, classifier }
-            }
+            Ok(permit) => Self::admitted(permit, classifier, work),
             Err(rejection) => Self::refused(rejection, classifier),
         }
     }
 
+    #[inline]
+    pub(crate) fn admitted(mut permit: Permit<L>, classifier: C, work: impl FnOnce() -> F) -> Self {
+        let future = watch_panics(&mut permit, work);
+        Self { future: Some(future), permit: Some(permit), rejection: None, classifier }
+    }
+
+    #[inline]
     pub(crate) fn refused(rejection: Rejection, classifier: C) -> Self {
-        let call = Call::Refused { rejection: Some(rejection) };
-        Self { call, permit: None, classifier }
+        Self { future: None, permit: None, rejection: Some(rejection), classifier }
     }
 }
 
@@ -92,29 +83,24 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
-        let future = match this.call.project() {
-            CallProj::Admitted { future } => future,
-            CallProj::Refused { rejection } => {
-                return match rejection.take() {
-                    Some(rejection) => Poll::Ready(Err(rejection.into())),
-                    // Only a future that is polled again after its end can come here.
-                    None => Poll::Pending,
-                };
+        if let (Some(future), Some(permit)) = (this.future.as_pin_mut(), this.permit) {
+            let polled = watch_panics(permit, || future.poll(cx));
+            if let Poll::Ready(result) = &polled {
+                conclude(permit, this.classifier, result);
             }
-        };
-        let polled = watch_panics(this.permit, || future.poll(cx));
-        if let Poll::Ready(result) = &polled
-            && let Some(permit) = this.permit.take()
-        {
-            settle(permit, this.classifier, result);
+            return polled;
         }
-        polled
+        match this.rejection.take() {
+            Some(rejection) => Poll::Ready(Err(rejection.into())),
+            // Only a future that is polled again after its end can come here.
+            None => Poll::Pending,
+        }
     }
 }
 
 /// Counts the result, or leaves that to the answer's end where it has only begun.
 #[inline]
-pub(crate) fn settle<L: Lane, C, T, E>(permit: Permit<L>, classifier: &C, result: &Result<T, E>)
+fn conclude<L: Lane, C, T, E>(permit: &mut Permit<L>, classifier: &C, result: &Result<T, E>)
 where
     C: Classify<T, E>,
     E: Refusable,
@@ -123,18 +109,20 @@ where
         Verdict::Rejected(rejection) => rejection.outcome(),
         Verdict::Judged(outcome) => outcome,
     };
-    match result {
-        Ok(response) if !outcome.is_failure() => match classifier.settlement(response) {
-            Some(settlement) => settlement.attach(permit),
-            None => permit.settle(outcome),
-        },
-        _ => permit.settle(outcome),
+    if let Ok(response) = result
+        && outcome == Outcome::Success
+        && let Some(settlement) = classifier.settlement(response)
+    {
+        settlement.attach(permit.hand_over());
+        return;
     }
+    permit.conclude(outcome);
 }
 
 impl<F, C, L: Lane> fmt::Debug for ResponseFuture<F, C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let admitted = matches!(self.call, Call::Admitted { .. });
-        f.debug_struct("ResponseFuture").field("admitted", &admitted).finish_non_exhaustive()
+        f.debug_struct("ResponseFuture")
+            .field("admitted", &self.permit.is_some())
+            .finish_non_exhaustive()
     }
 }

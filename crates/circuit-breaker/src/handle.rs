@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use salve_core::{
-    Classify, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe, Reading,
-    Refusable, Rejection, Sensor, Subscription, Unit, clock,
+    Classify, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe, Origin,
+    Reading, Refusable, Rejection, Sensor, Subscription, Unit, clock,
 };
 
 use crate::breaker::State;
@@ -76,6 +76,14 @@ impl Handle {
         let Front { shared, policy, own_stripes } = &*self.0;
         let word = shared.word();
         admit(Single::new(shared, own_stripes, word), word, policy)
+    }
+
+    /// A permit, if the breaker is closed and does not mind how long the call takes.
+    #[inline]
+    pub(crate) fn admit_untimed(&self) -> Option<Permit> {
+        let Front { shared, own_stripes, .. } = &*self.0;
+        let word = shared.word();
+        word.admits_untimed().then(|| Permit::untimed(Single::new(shared, own_stripes, word), word))
     }
 
     /// Makes one call; every error is a failure.
@@ -169,7 +177,7 @@ impl Handle {
     /// If a setting is out of bounds; then nothing has changed.
     pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
         config.validate()?;
-        let config = Config { name: self.0.policy.name.clone(), ..config };
+        let config = Config { name: self.0.policy.origin.name().clone(), ..config };
         let setup = Arc::new(Setup { config, policy: Arc::clone(&self.0.policy) });
         self.0.shared.reconfigure(&setup, clock::now(), || None);
         Ok(())
@@ -197,14 +205,14 @@ impl Handle {
         self.0.shared.word()
     }
 
-    pub(crate) fn name(&self) -> &Name {
-        &self.0.policy.name
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.policy.origin
     }
 }
 
 impl Sensor for Handle {
     fn name(&self) -> &Name {
-        &self.0.policy.name
+        self.0.policy.origin.name()
     }
 
     fn read(&self, report: &mut dyn FnMut(Reading)) {
@@ -240,7 +248,7 @@ impl Sensor for Handle {
 
 impl Effector for Handle {
     fn name(&self) -> &Name {
-        &self.0.policy.name
+        self.0.policy.origin.name()
     }
 
     fn levers(&self) -> &'static [Lever] {
@@ -249,7 +257,7 @@ impl Effector for Handle {
 
     fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
         let Some(command) = Command::of_lever(lever) else {
-            let effector = self.0.policy.name.clone();
+            let effector = self.0.policy.origin.name().clone();
             return Err(NoSuchLever { effector, lever: lever.to_owned() });
         };
         self.steer(command);

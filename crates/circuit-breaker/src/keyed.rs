@@ -180,7 +180,7 @@ where
     /// If a setting is out of bounds; then nothing has changed.
     pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
         config.validate()?;
-        let config = Config { name: self.0.policy.name.clone(), ..config };
+        let config = Config { name: self.0.policy.origin.name().clone(), ..config };
         let setup = Arc::new(Setup { config, policy: Arc::clone(&self.0.policy) });
         *self.0.setup.lock() = Arc::clone(&setup);
         let now = clock::now();

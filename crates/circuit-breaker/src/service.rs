@@ -5,8 +5,6 @@ use std::task::{Context, Poll, Waker};
 use salve_core::{Classify, ErrorsAreFailures, Reason, Refusable, Rejection};
 use tower_service::Service;
 
-use crate::breaker::State;
-use crate::config::ROOM;
 use crate::future::ResponseFuture;
 use crate::handle::Handle;
 
@@ -67,8 +65,7 @@ where
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        let word = self.handle.word();
-        if matches!(word.state(), State::Open | State::ForcedOpen) && !word.is_shadow() {
+        if self.handle.word().refuses() {
             return Poll::Ready(Ok(()));
         }
         let polled = self.inner.poll_ready(cx);
@@ -80,19 +77,23 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let classifier = self.classifier.clone();
         let was_ready = std::mem::take(&mut self.inner_is_ready);
+        if was_ready && let Some(permit) = self.handle.admit_untimed() {
+            return ResponseFuture::admitted(permit, classifier, || self.inner.call(request));
+        }
         let admission = self.handle.admit();
-        if !was_ready && admission.is_ok() {
-            // The breaker was open when it said it was ready, and has become half-open since.
-            match self.inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) | Poll::Pending => {
-                    drop(admission);
-                    let name = self.handle.name().clone();
-                    let rejection = Rejection::new(name, ROOM, Reason::NotReady);
-                    return ResponseFuture::refused(rejection, classifier);
-                }
-            }
+        // An open breaker says that it is ready without asking, and may have become half-open.
+        let ready = was_ready || admission.is_err() || is_ready_now(&mut self.inner);
+        if !ready {
+            drop(admission);
+            let rejection = Rejection::new(self.handle.origin(), Reason::NotReady);
+            return ResponseFuture::refused(rejection, classifier);
         }
         ResponseFuture::begin(admission, classifier, || self.inner.call(request))
     }
+}
+
+/// Whether the service is ready without waiting for it.
+fn is_ready_now<S: Service<Req>, Req>(service: &mut S) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(())))
 }

@@ -3,11 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use salve_core::sync::{AtomicU64, Lock, Ordering};
-use salve_core::{Events, Keyed, Moment, Name, Told, clock, nanos};
+use salve_core::{Events, Keyed, Moment, Origin, Told, clock, nanos};
 
 use crate::breaker::{Admission, Breaker, State, Ticket, Transition};
 use crate::command::Command;
-use crate::config::{Config, OnCancel};
+use crate::config::{Config, OnCancel, ROOM};
 use crate::event::Event;
 use crate::status::{Status, Totals};
 use crate::stripes::{Added, Padded, Stripe, stripe_count};
@@ -17,7 +17,7 @@ use crate::word::Word;
 /// What every breaker made from the same settings shares.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    pub(crate) name: Name,
+    pub(crate) origin: Origin,
     pub(crate) events: Events<Event>,
     pub(crate) totals: Totals,
     /// Whether threads that meet get a counter each; breakers kept per key do not.
@@ -33,9 +33,9 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(config: Config, striped: bool) -> Self {
-        let name = config.name.clone();
+        let origin = Origin::new(ROOM, config.name.clone());
         let (events, totals) = (Events::default(), Totals::default());
-        Self { config, policy: Arc::new(Policy { name, events, totals, striped }) }
+        Self { config, policy: Arc::new(Policy { origin, events, totals, striped }) }
     }
 }
 
@@ -190,8 +190,11 @@ impl Shared {
     }
 
     #[cold]
+    /// Counts a call that says nothing about the dependency, and takes back its place.
     pub(crate) fn release(&self, ticket: Ticket) {
-        self.inner.lock().breaker.release(ticket);
+        let mut inner = self.inner.lock();
+        inner.setup.policy.totals.count_neutral();
+        inner.breaker.release(ticket);
     }
 
     /// Does what an operator says.
@@ -341,6 +344,6 @@ pub(crate) fn tell(
     event: Event,
 ) {
     if policy.events.is_listened_to() {
-        policy.events.tell(&Told { by: policy.name.clone(), key: key(), at, event });
+        policy.events.tell(&Told { by: policy.origin.name().clone(), key: key(), at, event });
     }
 }

@@ -18,16 +18,21 @@ const TIMED: u64 = 1 << 4;
 const STEPPED: u64 = 1 << 5;
 /// Threads have met on the first stripe, and there is one for each.
 const STRIPED: u64 = 1 << 6;
+/// Every call is refused until the wait is over or an operator says otherwise.
+const REFUSES: u64 = 1 << 7;
 
 impl Word {
     pub(crate) fn new(breaker: &Breaker, config: &Config, striped: bool) -> Self {
         let slow = config.rate.is_some_and(|rate| rate.slow.is_some());
         let timed = slow || config.on_cancel != OnCancel::Neutral;
+        let shadow = config.enforcement == Enforcement::Shadow;
+        let refuses = matches!(breaker.state(), State::Open | State::ForcedOpen) && !shadow;
         let flag = |set: bool, flag: u64| if set { flag } else { 0 };
         Self(
             u64::from(breaker.stay()) << 32
                 | breaker.state() as u64
-                | flag(config.enforcement == Enforcement::Shadow, SHADOW)
+                | flag(shadow, SHADOW)
+                | flag(refuses, REFUSES)
                 | flag(timed, TIMED)
                 | flag(breaker.tally().step_end().is_some(), STEPPED)
                 | flag(striped, STRIPED),
@@ -52,6 +57,11 @@ impl Word {
     /// Whether every call is admitted and none is timed.
     pub(crate) const fn admits_untimed(self) -> bool {
         self.0 & (STATE | TIMED) == State::Closed as u64
+    }
+
+    /// Whether calls are refused without the inner service being asked whether it is ready.
+    pub(crate) const fn refuses(self) -> bool {
+        self.0 & REFUSES != 0
     }
 
     pub(crate) const fn is_shadow(self) -> bool {
