@@ -362,7 +362,7 @@ impl OpenWait {
                 let kept = 1.0 - jitter.as_f64() * rng.f64();
                 Duration::try_from_secs_f64(capped * kept).unwrap_or(*max).min(*max)
             }
-            Self::Computed(Computed(wait)) => wait(trips).min(MONTH),
+            Self::Computed(wait) => wait.after(trips),
         }
     }
 
@@ -376,6 +376,14 @@ impl OpenWait {
             }
             Self::Computed(_) => Ok(()),
         }
+    }
+}
+
+impl Computed {
+    /// The wait after this many trips in a row, at most 30 days.
+    #[must_use]
+    pub fn after(&self, trips: u32) -> Duration {
+        (self.0)(trips).min(MONTH)
     }
 }
 
