@@ -1,1 +1,46 @@
 //! The words that the crates of the salve family share.
+//!
+//! Every pattern crate (circuit breaker, retry, bulkhead, ...) knows this crate and no other of
+//! the family. What stands here is what at least two of them need: how a result is judged
+//! ([`Classify`], [`Outcome`]), how a refusal is said ([`Rejection`], [`Refusable`]), what a call
+//! knows about itself ([`CallContext`]), what retries and hedges pay with ([`Budget`]), how one
+//! policy is kept per key ([`Registry`]), and how a policy is watched and steered ([`Sensor`],
+//! [`Effector`], [`Events`]).
+
+mod buckets;
+mod budget;
+pub mod clock;
+mod config_error;
+mod context;
+mod effector;
+mod enforcement;
+mod events;
+mod moment;
+mod name;
+mod oneshot;
+mod outcome;
+mod ratio;
+mod registry;
+mod rejection;
+mod request;
+mod sensor;
+mod settlement;
+pub mod sync;
+
+pub use buckets::Buckets;
+pub use budget::{Budget, BudgetCost, BudgetRule};
+pub use config_error::{Check, ConfigError};
+pub use context::{CallContext, Scoped};
+pub use effector::{Effector, Lever, NoSuchLever};
+pub use enforcement::Enforcement;
+pub use events::{Events, Observe, Subscription, Told};
+pub use moment::{Moment, nanos};
+pub use name::Name;
+pub use oneshot::Oneshot;
+pub use outcome::{Classify, ErrorsAreFailures, FailureKind, Outcome, RetryAdvice, Verdict, judge};
+pub use ratio::Ratio;
+pub use registry::{Entry, Keyed, Registry, RegistryConfig, RegistryCounts};
+pub use rejection::{Reason, Refusable, Rejection, Sent, find_rejection};
+pub use request::{Class, KeyOf, Repeatable, RequestRule, Unrepeatable};
+pub use sensor::{Reading, Sensor, Unit};
+pub use settlement::{End, Settle, Settlement};

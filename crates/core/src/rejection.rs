@@ -1,0 +1,254 @@
+//! The one type in which every policy says that it refused a call or gave up on it.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::{FailureKind, Name, Outcome, RetryAdvice};
+
+/// A policy refused a call, or gave up waiting for it.
+///
+/// A layer keeps the error type of the service it wraps: it puts a rejection into it through
+/// [`Refusable`], so errors stay flat however many layers are stacked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    by: Name,
+    room: &'static str,
+    reason: Reason,
+    sent: Sent,
+    retry_after: Option<Duration>,
+}
+
+/// Why a call was refused or given up. Reasons name causes, so that a new room needs no new one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The dependency is held to be down.
+    Unavailable,
+    /// The call was admitted, but the wrapped service was not ready to take it.
+    NotReady,
+    /// Every place is taken.
+    Full,
+    /// No place became free within the time the call may queue.
+    QueueTimeout,
+    /// A call of a higher class took its place in the queue.
+    Displaced,
+    /// More calls than the agreed rate.
+    RateLimited,
+    /// One attempt took longer than its limit.
+    AttemptTimeout,
+    /// The deadline of the whole call has passed, or would pass before an answer could come.
+    DeadlineExceeded,
+    /// The policy or stack is closing and takes no new calls.
+    Closing,
+    /// An operator has switched this off.
+    Disabled,
+}
+
+/// Whether the refused call can have reached the dependency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// It was never sent: repeating it is safe.
+    No,
+    /// It may have been sent and carried out.
+    Unknown,
+}
+
+impl Rejection {
+    /// A refusal by the policy `by` of the room `room`, of a call that was never sent.
+    #[must_use]
+    #[inline]
+    pub const fn new(by: Name, room: &'static str, reason: Reason) -> Self {
+        Self { by, room, reason, sent: Sent::No, retry_after: None }
+    }
+
+    /// Says that the call may already have reached the dependency.
+    #[must_use]
+    #[inline]
+    pub const fn maybe_sent(mut self) -> Self {
+        self.sent = Sent::Unknown;
+        self
+    }
+
+    /// Says how long to wait before another call has a chance.
+    #[must_use]
+    #[inline]
+    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// The name of the policy that refused.
+    #[must_use]
+    pub const fn by(&self) -> &Name {
+        &self.by
+    }
+
+    /// The room that the policy belongs to, such as `circuit-breaker`.
+    #[must_use]
+    pub const fn room(&self) -> &'static str {
+        self.room
+    }
+
+    /// Why it refused.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// Whether the call can have reached the dependency.
+    #[must_use]
+    pub const fn sent(&self) -> Sent {
+        self.sent
+    }
+
+    /// How long to wait before another call has a chance, if the policy knows.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// What an outer policy that counts outcomes makes of it: a call that was never sent says
+    /// nothing about the dependency, one that may have been sent and got no answer is a failure.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self.sent {
+            Sent::No => Outcome::Ignored,
+            Sent::Unknown => {
+                Outcome::Failure { retry: self.retry_advice(), kind: FailureKind::Timeout }
+            }
+        }
+    }
+
+    /// Whether another attempt could fare better: not when the call's own time is over, or when
+    /// the policy was switched off or is closing.
+    #[must_use]
+    pub const fn retry_advice(&self) -> RetryAdvice {
+        match (self.reason, self.retry_after) {
+            (Reason::DeadlineExceeded | Reason::Closing | Reason::Disabled, _) => {
+                RetryAdvice::Never
+            }
+            (_, Some(wait)) => RetryAdvice::After(wait),
+            (_, None) => RetryAdvice::Yes,
+        }
+    }
+
+    /// The HTTP status that says the same: 429, 503 or 504.
+    #[must_use]
+    pub const fn http_status(&self) -> u16 {
+        match self.reason {
+            Reason::RateLimited => 429,
+            Reason::AttemptTimeout | Reason::DeadlineExceeded => 504,
+            Reason::Unavailable
+            | Reason::NotReady
+            | Reason::Full
+            | Reason::QueueTimeout
+            | Reason::Displaced
+            | Reason::Closing
+            | Reason::Disabled => 503,
+        }
+    }
+}
+
+impl Reason {
+    /// The reason in a few words, for logs and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::NotReady => "not ready",
+            Self::Full => "full",
+            Self::QueueTimeout => "queue timeout",
+            Self::Displaced => "displaced",
+            Self::RateLimited => "rate limited",
+            Self::AttemptTimeout => "attempt timeout",
+            Self::DeadlineExceeded => "deadline exceeded",
+            Self::Closing => "closing",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    /// Every reason, for tables over all of them.
+    pub const ALL: [Self; 10] = [
+        Self::Unavailable,
+        Self::NotReady,
+        Self::Full,
+        Self::QueueTimeout,
+        Self::Displaced,
+        Self::RateLimited,
+        Self::AttemptTimeout,
+        Self::DeadlineExceeded,
+        Self::Closing,
+        Self::Disabled,
+    ];
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} `{}` refused: {}", self.room, self.by, self.reason)?;
+        if let Some(wait) = self.retry_after {
+            write!(f, ", retry after {wait:?}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Rejection {}
+
+/// An error type that can carry a [`Rejection`] and give it back.
+///
+/// An enum of your own takes a `From<Rejection>` and the method:
+///
+/// ```
+/// use salve_core::{Refusable, Rejection};
+///
+/// enum StockError {
+///     Refused(Rejection),
+///     Unknown(u64),
+/// }
+///
+/// impl From<Rejection> for StockError {
+///     fn from(rejection: Rejection) -> Self { Self::Refused(rejection) }
+/// }
+/// impl Refusable for StockError {
+///     fn rejection(&self) -> Option<&Rejection> {
+///         if let Self::Refused(rejection) = self { Some(rejection) } else { None }
+///     }
+/// }
+/// ```
+pub trait Refusable: From<Rejection> {
+    /// The rejection, if that is what this error is.
+    fn rejection(&self) -> Option<&Rejection>;
+}
+
+impl Refusable for Rejection {
+    fn rejection(&self) -> Option<&Rejection> {
+        Some(self)
+    }
+}
+
+/// `tower::BoxError`: the rejection is found anywhere along [`Error::source`].
+impl Refusable for Box<dyn Error + Send + Sync> {
+    fn rejection(&self) -> Option<&Rejection> {
+        find_rejection(self.as_ref())
+    }
+}
+
+/// Finds the rejection in an error or in what caused it.
+#[must_use]
+pub fn find_rejection<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Rejection> {
+    let mut current = Some(error);
+    while let Some(error) = current {
+        if let Some(rejection) = error.downcast_ref() {
+            return Some(rejection);
+        }
+        current = error.source();
+    }
+    None
+}

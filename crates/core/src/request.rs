@@ -1,0 +1,97 @@
+//! What a request says about itself: whether it may be repeated, its class, its key.
+
+use std::borrow::Cow;
+
+/// How much a call matters when not all can be served. Higher classes compare greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// May be dropped without a user noticing, such as prefetching.
+    Sheddable,
+    /// Everything that was not said to be otherwise.
+    #[default]
+    Normal,
+    /// Dropped last.
+    Critical,
+}
+
+impl Class {
+    /// Every class, the least important first.
+    pub const ALL: [Self; 3] = [Self::Sheddable, Self::Normal, Self::Critical];
+
+    /// The class as a place in [`Class::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Tells what a policy may do with a request. Closures from `&Req` to `bool` are rules that say
+/// which requests are safe to repeat.
+pub trait RequestRule<Req> {
+    /// Whether carrying the request out twice does no more than carrying it out once.
+    fn is_repeatable(&self, request: &Req) -> bool;
+
+    /// How much the request matters; `None` leaves the class of the surrounding call.
+    fn class(&self, request: &Req) -> Option<Class> {
+        let _ = request;
+        None
+    }
+}
+
+impl<F, Req> RequestRule<Req> for F
+where
+    F: Fn(&Req) -> bool,
+{
+    #[inline]
+    fn is_repeatable(&self, request: &Req) -> bool {
+        self(request)
+    }
+}
+
+/// Every request may be repeated: for clients whose calls only read, or are idempotent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repeatable;
+
+impl<Req> RequestRule<Req> for Repeatable {
+    #[inline]
+    fn is_repeatable(&self, _: &Req) -> bool {
+        true
+    }
+}
+
+/// No request is known to be safe to repeat: the rule used unless another is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unrepeatable;
+
+impl<Req> RequestRule<Req> for Unrepeatable {
+    #[inline]
+    fn is_repeatable(&self, _: &Req) -> bool {
+        false
+    }
+}
+
+/// Finds the key of a request, for layers that keep one policy per key. Closures from `&Req` to
+/// `Cow<K>` are keys; a borrowed key is looked up without a copy.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use salve_core::KeyOf;
+///
+/// struct Command { host: String }
+/// fn by_host(command: &Command) -> Cow<'_, str> { Cow::Borrowed(&command.host) }
+/// assert_eq!(by_host.key(&Command { host: "vps:17".into() }), "vps:17");
+/// ```
+pub trait KeyOf<Req, K: ?Sized + ToOwned> {
+    /// The key of `request`.
+    fn key<'r>(&self, request: &'r Req) -> Cow<'r, K>;
+}
+
+impl<F, Req, K> KeyOf<Req, K> for F
+where
+    K: ?Sized + ToOwned,
+    F: for<'r> Fn(&'r Req) -> Cow<'r, K>,
+{
+    fn key<'r>(&self, request: &'r Req) -> Cow<'r, K> {
+        self(request)
+    }
+}
