@@ -13,7 +13,7 @@ pub(crate) struct Room {
     knows: Knows,
     /// Family crates that its tests may depend on besides.
     tests_know: &'static [&'static str],
-    public: bool,
+    pub(crate) public: bool,
 }
 
 /// Family crates that a room may depend on, also to build.
