@@ -50,6 +50,17 @@ impl<T: Default> Buckets<T> {
         Moment::from_nanos((self.current + 1).saturating_mul(self.width))
     }
 
+    /// Empties every bucket; time goes on.
+    pub fn clear(&mut self) {
+        self.ring.fill_with(T::default);
+    }
+
+    /// Whether buckets made for `span` would have the same borders as these.
+    #[must_use]
+    pub fn covers(&self, span: Duration) -> bool {
+        (nanos(span) / Self::COUNT).max(1) == self.width
+    }
+
     /// Every bucket within the span, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.ring.iter()

@@ -40,7 +40,7 @@ pub use oneshot::Oneshot;
 pub use outcome::{Classify, ErrorsAreFailures, FailureKind, Outcome, RetryAdvice, Verdict, judge};
 pub use ratio::Ratio;
 pub use registry::{Entry, Keyed, Registry, RegistryConfig, RegistryCounts};
-pub use rejection::{Reason, Refusable, Rejection, Sent, find_rejection};
+pub use rejection::{Origin, Reason, Refusable, Rejection, Sent, find_rejection};
 pub use request::{Class, KeyOf, Repeatable, RequestRule, Unrepeatable};
 pub use sensor::{Reading, Sensor, Unit};
 pub use settlement::{End, Settle, Settlement};

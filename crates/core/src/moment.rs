@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// Engines take moments as arguments and never ask for them; shells read them from
 /// [`clock`](crate::clock), which follows tokio's clock, paused or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(u64);
 
 impl Moment {

@@ -2,26 +2,55 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{FailureKind, Name, Outcome, RetryAdvice};
+use crate::{FailureKind, Name, Outcome, RetryAdvice, nanos};
 
 /// A policy refused a call, or gave up waiting for it.
 ///
 /// A layer keeps the error type of the service it wraps: it puts a rejection into it through
 /// [`Refusable`], so errors stay flat however many layers are stacked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// It is small and has no padding, since every result on its way through a stack may have to
+/// hold one and is copied with it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Rejection {
-    by: Name,
-    room: &'static str,
+    origin: Origin,
+    /// In nanoseconds; the largest number says that it is not known.
+    retry_after: u64,
     reason: Reason,
     sent: Sent,
-    retry_after: Option<Duration>,
+}
+
+/// Which policy of which room refuses: made once, and cheap to put into every rejection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(Arc<(&'static str, Name)>);
+
+impl Origin {
+    /// The policy `name` of the room `room`, such as `circuit-breaker`.
+    #[must_use]
+    pub fn new(room: &'static str, name: Name) -> Self {
+        Self(Arc::new((room, name)))
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &'static str {
+        self.0.0
+    }
+
+    /// The name of the policy.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.0.1
+    }
 }
 
 /// Why a call was refused or given up. Reasons name causes, so that a new room needs no new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
+#[repr(u32)]
 pub enum Reason {
     /// The dependency is held to be down.
     Unavailable,
@@ -47,6 +76,7 @@ pub enum Reason {
 
 /// Whether the refused call can have reached the dependency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
 pub enum Sent {
     /// It was never sent: repeating it is safe.
     No,
@@ -54,18 +84,21 @@ pub enum Sent {
     Unknown,
 }
 
+/// A wait that the policy does not know.
+const UNKNOWN: u64 = u64::MAX;
+
 impl Rejection {
-    /// A refusal by the policy `by` of the room `room`, of a call that was never sent.
+    /// A refusal by `origin` of a call that was never sent.
     #[must_use]
     #[inline]
-    pub const fn new(by: Name, room: &'static str, reason: Reason) -> Self {
-        Self { by, room, reason, sent: Sent::No, retry_after: None }
+    pub fn new(origin: &Origin, reason: Reason) -> Self {
+        Self { origin: origin.clone(), retry_after: UNKNOWN, reason, sent: Sent::No }
     }
 
     /// Says that the call may already have reached the dependency.
     #[must_use]
     #[inline]
-    pub const fn maybe_sent(mut self) -> Self {
+    pub fn maybe_sent(mut self) -> Self {
         self.sent = Sent::Unknown;
         self
     }
@@ -73,21 +106,22 @@ impl Rejection {
     /// Says how long to wait before another call has a chance.
     #[must_use]
     #[inline]
-    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        // Centuries from now, one nanosecond less than forever makes no difference.
+        self.retry_after = nanos(wait).min(UNKNOWN - 1);
         self
     }
 
     /// The name of the policy that refused.
     #[must_use]
-    pub const fn by(&self) -> &Name {
-        &self.by
+    pub fn by(&self) -> &Name {
+        self.origin.name()
     }
 
     /// The room that the policy belongs to, such as `circuit-breaker`.
     #[must_use]
-    pub const fn room(&self) -> &'static str {
-        self.room
+    pub fn room(&self) -> &'static str {
+        self.origin.room()
     }
 
     /// Why it refused.
@@ -105,7 +139,10 @@ impl Rejection {
     /// How long to wait before another call has a chance, if the policy knows.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        match self.retry_after {
+            UNKNOWN => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
     }
 
     /// What an outer policy that counts outcomes makes of it: a call that was never sent says
@@ -124,7 +161,7 @@ impl Rejection {
     /// the policy was switched off or is closing.
     #[must_use]
     pub const fn retry_advice(&self) -> RetryAdvice {
-        match (self.reason, self.retry_after) {
+        match (self.reason, self.retry_after()) {
             (Reason::DeadlineExceeded | Reason::Closing | Reason::Disabled, _) => {
                 RetryAdvice::Never
             }
@@ -189,10 +226,22 @@ impl fmt::Display for Reason {
     }
 }
 
+impl fmt::Debug for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejection")
+            .field("by", self.by())
+            .field("room", &self.room())
+            .field("reason", &self.reason)
+            .field("sent", &self.sent)
+            .field("retry_after", &self.retry_after())
+            .finish()
+    }
+}
+
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}` refused: {}", self.room, self.by, self.reason)?;
-        if let Some(wait) = self.retry_after {
+        write!(f, "{} `{}` refused: {}", self.room(), self.by(), self.reason)?;
+        if let Some(wait) = self.retry_after() {
             write!(f, ", retry after {wait:?}")?;
         }
         Ok(())

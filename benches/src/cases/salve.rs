@@ -1,0 +1,77 @@
+//! salve: the circuit breaker by each of its rules.
+
+use std::time::Duration;
+
+use salve_circuit_breaker::{CircuitBreakerLayer, Config, Handle, Rate, Window};
+use salve_core::{Ratio, Refusable, Rejection};
+use tower::{Layer, ServiceBuilder};
+
+use super::{BREAKER_CLOSED, BREAKER_OPEN};
+use crate::case::Case;
+use crate::inner::inner;
+use crate::memory::Instance;
+
+/// An application's own flat error.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Refused(Rejection),
+}
+
+impl From<Rejection> for Failure {
+    fn from(rejection: Rejection) -> Self {
+        Self::Refused(rejection)
+    }
+}
+
+impl Refusable for Failure {
+    fn rejection(&self) -> Option<&Rejection> {
+        let Self::Refused(rejection) = self;
+        Some(rejection)
+    }
+}
+
+fn breaker(config: Config) -> CircuitBreakerLayer {
+    CircuitBreakerLayer::new(config).expect("the settings of this case are valid")
+}
+
+fn consecutive() -> Config {
+    Config::new("bench").without_rules().with_consecutive_failures(5)
+}
+
+fn rate(window: Window) -> Config {
+    let rate = Rate::of_failures(window, Ratio::percent::<50>());
+    Config::new("bench").without_rules().with_rate(rate)
+}
+
+fn closed(name: &'static str, config: fn() -> Config) -> Case {
+    Case::service(BREAKER_CLOSED, name, move || {
+        let service = breaker(config()).layer(inner::<Failure>());
+        move || service.clone()
+    })
+    .contended()
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        closed("salve, consecutive failures", consecutive),
+        closed("salve, failures within a time", || Config::new("bench")),
+        closed("salve, rate over 100 calls", || rate(Window::Calls(100))),
+        closed("salve, rate over 60 s", || rate(Window::Time(Duration::from_secs(60)))),
+        Case::service(BREAKER_OPEN, "salve", || {
+            let layer = breaker(consecutive());
+            layer.handle().open();
+            let service = ServiceBuilder::new().layer(layer).service(inner::<Failure>());
+            move || service.clone()
+        })
+        .refused()
+        .contended(),
+    ]
+}
+
+pub(crate) fn instances() -> Vec<Instance> {
+    let handle = |config| Handle::new(config).expect("the settings of this instance are valid");
+    vec![
+        Instance::of("salve breaker, consecutive failures", move || handle(consecutive())),
+        Instance::of("salve breaker, window 100", move || handle(rate(Window::Calls(100)))),
+    ]
+}

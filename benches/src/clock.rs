@@ -1,0 +1,61 @@
+//! Readings of the machine: two clocks, context switches, and the runtime that batches run on.
+//!
+//! The clocks are asked of the kernel directly, because thread CPU time has no `std` type and
+//! because salve's own clock is part of what is measured.
+
+use std::future::Future;
+use std::time::Duration;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::time::{ClockId, clock_gettime};
+use tokio::runtime::{Builder, Runtime};
+
+/// Time that this thread has spent on a processor.
+pub(crate) fn thread_cpu() -> Duration {
+    read(ClockId::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// Time since some fixed point; comparable between threads.
+pub(crate) fn monotonic() -> Duration {
+    read(ClockId::CLOCK_MONOTONIC)
+}
+
+fn read(clock: ClockId) -> Duration {
+    Duration::from(clock_gettime(clock).expect("Linux has this clock"))
+}
+
+/// Context switches of this thread since it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Switches {
+    /// The thread waited for something.
+    pub(crate) voluntary: i64,
+    /// The scheduler took the processor away.
+    pub(crate) involuntary: i64,
+}
+
+impl Switches {
+    pub(crate) fn now() -> Self {
+        let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("Linux counts per thread");
+        Self {
+            voluntary: usage.voluntary_context_switches(),
+            involuntary: usage.involuntary_context_switches(),
+        }
+    }
+
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        Self {
+            voluntary: self.voluntary - earlier.voluntary,
+            involuntary: self.involuntary - earlier.involuntary,
+        }
+    }
+}
+
+/// The runtime of every measurement: one thread, with timers.
+pub(crate) fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().expect("a runtime without io needs nothing")
+}
+
+/// Runs a future that prepares a policy, on a runtime of its own.
+pub(crate) fn settle<F: Future>(future: F) -> F::Output {
+    runtime().block_on(future)
+}

@@ -1,0 +1,266 @@
+//! A breaker to call through without tower, to read, and to steer while it runs.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use salve_core::{
+    Classify, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe, Origin,
+    Reading, Refusable, Rejection, Sensor, Subscription, Unit, clock,
+};
+
+use crate::breaker::State;
+use crate::command::{Command, LEVERS};
+use crate::config::Config;
+use crate::event::Event;
+use crate::future::ResponseFuture;
+use crate::lane::{OwnStripes, Single};
+use crate::permit::{Permit, admit};
+use crate::shared::{Policy, Setup, Shared};
+use crate::status::{CallCounts, Status};
+use crate::word::Word;
+
+/// One circuit breaker. Clones are the same breaker, and so are the layers made from it.
+///
+/// ```
+/// use salve_circuit_breaker::{Config, Handle, State};
+/// use salve_core::Rejection;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let breaker = Handle::new(Config::new("inventory").with_consecutive_failures(1))?;
+///
+/// // Around a future, whatever makes the call:
+/// let stock: Result<u32, Rejection> = breaker.call(|| async { Ok(7) }).await;
+/// assert_eq!(stock, Ok(7));
+///
+/// // Around code that is not async:
+/// breaker.admit()?.failure();
+/// assert_eq!(breaker.state(), State::Open);
+/// assert!(breaker.admit().is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Handle(Arc<Front>);
+
+#[derive(Debug)]
+struct Front {
+    shared: Arc<Shared>,
+    policy: Arc<Policy>,
+    own_stripes: OwnStripes,
+}
+
+impl Handle {
+    /// A closed breaker.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let setup = Arc::new(Setup::new(config, true));
+        Ok(Self(Arc::new(Front {
+            policy: Arc::clone(&setup.policy),
+            shared: Arc::new(Shared::new(setup)),
+            own_stripes: OwnStripes::new(),
+        })))
+    }
+
+    /// Asks to make one call.
+    ///
+    /// # Errors
+    /// A [`Rejection`] with [`Reason::Unavailable`](salve_core::Reason::Unavailable) if the
+    /// breaker refuses, with the time until it will probe where that is known.
+    #[inline]
+    pub fn admit(&self) -> Result<Permit, Rejection> {
+        let Front { shared, policy, own_stripes } = &*self.0;
+        let word = shared.word();
+        admit(Single::new(shared, own_stripes, word), word, policy)
+    }
+
+    /// A permit, if the breaker is closed and does not mind how long the call takes.
+    #[inline]
+    pub(crate) fn admit_untimed(&self) -> Option<Permit> {
+        let Front { shared, own_stripes, .. } = &*self.0;
+        let word = shared.word();
+        word.admits_untimed().then(|| Permit::untimed(Single::new(shared, own_stripes, word), word))
+    }
+
+    /// Makes one call; every error is a failure.
+    ///
+    /// # Errors
+    /// What `work` fails with, or a [`Rejection`] in its error type.
+    ///
+    /// # Cancellation
+    /// A call that is dropped gives back its place at once and counts as
+    /// [`Config::on_cancel`] says.
+    pub fn call<Work, F, T, E>(&self, work: Work) -> ResponseFuture<F, ErrorsAreFailures>
+    where
+        Work: FnOnce() -> F,
+        F: Future<Output = Result<T, E>>,
+        E: Refusable,
+    {
+        self.call_with(ErrorsAreFailures, work)
+    }
+
+    /// Makes one call, judged by `classifier`.
+    ///
+    /// # Errors
+    /// What `work` fails with, or a [`Rejection`] in its error type.
+    ///
+    /// # Cancellation
+    /// As with [`call`](Self::call).
+    pub fn call_with<C, Work, F, T, E>(&self, classifier: C, work: Work) -> ResponseFuture<F, C>
+    where
+        C: Classify<T, E>,
+        Work: FnOnce() -> F,
+        F: Future<Output = Result<T, E>>,
+        E: Refusable,
+    {
+        ResponseFuture::begin(self.admit(), classifier, work)
+    }
+
+    /// What it does with calls.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.word().state()
+    }
+
+    /// Its state, since when, what its rules have counted, and when it last opened.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.shared.status(clock::now())
+    }
+
+    /// What it has counted since it was made.
+    #[must_use]
+    pub fn counts(&self) -> CallCounts {
+        self.0.shared.collect();
+        self.0.policy.totals.read()
+    }
+
+    /// Opens it as if a rule had tripped: it will probe when its wait is over.
+    pub fn open(&self) {
+        self.steer(Command::Open);
+    }
+
+    /// Closes it with nothing counted.
+    pub fn close(&self) {
+        self.steer(Command::Close);
+    }
+
+    /// Closes it and forgets all that it has seen, also if it is closed.
+    pub fn reset(&self) {
+        self.steer(Command::Reset);
+    }
+
+    /// Refuses every call until it is opened, closed or reset.
+    pub fn force_open(&self) {
+        self.steer(Command::ForceOpen);
+    }
+
+    /// Admits every call, whatever happens, until it is opened, closed or reset.
+    pub fn force_closed(&self) {
+        self.steer(Command::ForceClosed);
+    }
+
+    /// Does what `command` says.
+    pub fn steer(&self, command: Command) {
+        self.0.shared.steer(command, clock::now(), || None);
+    }
+
+    /// Follows new settings, all or nothing. State, counts, probes and the name stay; a resized
+    /// window keeps the newest results that fit, one of another kind starts empty; calls in
+    /// flight finish under the settings they began with.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds; then nothing has changed.
+    pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
+        config.validate()?;
+        let config = Config { name: self.0.policy.origin.name().clone(), ..config };
+        let setup = Arc::new(Setup { config, policy: Arc::clone(&self.0.policy) });
+        self.0.shared.reconfigure(&setup, clock::now(), || None);
+        Ok(())
+    }
+
+    /// The settings it follows now.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.0.shared.setup().config.clone()
+    }
+
+    /// Opens a channel that holds up to `capacity` events, and counts those that do not fit.
+    #[must_use]
+    pub fn subscribe(&self, capacity: NonZeroUsize) -> Subscription<Event> {
+        self.0.policy.events.subscribe(capacity)
+    }
+
+    /// Tells `observer` of every event, on the thread that caused it, with no lock held.
+    pub fn observe(&self, observer: impl Observe<Event> + 'static) {
+        self.0.policy.events.observe(observer);
+    }
+
+    #[inline]
+    pub(crate) fn word(&self) -> Word {
+        self.0.shared.word()
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.policy.origin
+    }
+}
+
+impl Sensor for Handle {
+    fn name(&self) -> &Name {
+        self.0.policy.origin.name()
+    }
+
+    fn read(&self, report: &mut dyn FnMut(Reading)) {
+        let status = self.status();
+        let counts = self.0.policy.totals.read();
+        let flag = |on: bool| f64::from(u8::from(on));
+        let share = |part: u64| match status.window.calls {
+            0 => 0.0,
+            calls => part as f64 / calls as f64,
+        };
+        let refuses = matches!(status.state, State::Open | State::ForcedOpen);
+        for (name, value, unit) in [
+            ("open", flag(refuses), Unit::Flag),
+            ("half_open", flag(status.state == State::HalfOpen), Unit::Flag),
+            ("failure_rate", share(status.window.failures), Unit::Ratio),
+            ("slow_rate", share(status.window.slow), Unit::Ratio),
+            ("consecutive_failures", f64::from(status.consecutive_failures), Unit::Count),
+            ("recent_failures", f64::from(status.recent_failures), Unit::Count),
+            ("trips_in_a_row", f64::from(status.trips_in_a_row), Unit::Count),
+            ("successes_total", counts.successes as f64, Unit::Count),
+            ("failures_total", counts.failures as f64, Unit::Count),
+            ("slow_total", counts.slow as f64, Unit::Count),
+            ("late_total", counts.late as f64, Unit::Count),
+            ("neutral_total", counts.neutral as f64, Unit::Count),
+            ("rejected_total", counts.rejected as f64, Unit::Count),
+            ("shadow_rejected_total", counts.shadow_rejected as f64, Unit::Count),
+            ("trips_total", counts.trips as f64, Unit::Count),
+        ] {
+            report(Reading { name, value, unit });
+        }
+    }
+}
+
+impl Effector for Handle {
+    fn name(&self) -> &Name {
+        self.0.policy.origin.name()
+    }
+
+    fn levers(&self) -> &'static [Lever] {
+        LEVERS
+    }
+
+    fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
+        let Some(command) = Command::of_lever(lever) else {
+            let effector = self.0.policy.origin.name().clone();
+            return Err(NoSuchLever { effector, lever: lever.to_owned() });
+        };
+        self.steer(command);
+        Ok(())
+    }
+}
