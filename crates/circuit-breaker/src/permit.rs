@@ -18,7 +18,7 @@ pub struct Permit<L: Lane = Single> {
     lane: L,
     stay: u32,
     progress: Progress,
-    /// Set where a success must look at the clock or at the engine.
+    /// Set where a success may be a probe's, or slow.
     watch: Option<Watch>,
 }
 
@@ -105,9 +105,8 @@ impl<L: Lane> Permit<L> {
 
     /// A permit from a closed breaker that does not mind how long the call takes.
     #[inline]
-    pub(crate) fn untimed(lane: L, word: Word) -> Self {
-        let watch = word.is_stepped().then_some(Watch { probe: 0, limits: Limits::NONE });
-        Self { lane, stay: word.stay(), progress: Progress::Running, watch }
+    pub(crate) const fn untimed(lane: L, word: Word) -> Self {
+        Self { lane, stay: word.stay(), progress: Progress::Running, watch: None }
     }
 
     const fn ticket(&self) -> Ticket {
@@ -155,7 +154,12 @@ impl<L: Lane> Permit<L> {
         self.progress = Progress::Settled;
         match (outcome, &self.watch) {
             (Outcome::Success, None) => {
-                self.lane.shared().add_success(self.lane.stripe(), self.stay);
+                let shared = self.lane.shared();
+                if shared.word().is_stepped() {
+                    self.succeed_at(clock::now());
+                } else {
+                    shared.add_success(self.lane.stripe(), self.stay);
+                }
             }
             (Outcome::Success, Some(watch)) => self.succeed_watched(*watch),
             (Outcome::Failure { .. }, _) => self.fail(),
@@ -179,7 +183,16 @@ impl<L: Lane> Permit<L> {
         if probe != 0 || slow {
             let mark = Mark { failed: false, slow };
             shared.record(self.ticket(), mark, now, || self.lane.key());
-        } else if now >= shared.step_end() {
+        } else {
+            self.succeed_at(now);
+        }
+    }
+
+    /// Counts a fast success in the time step that `now` falls into.
+    #[inline]
+    fn succeed_at(&self, now: Moment) {
+        let shared = self.lane.shared();
+        if now >= shared.step_end() {
             shared.record_success(self.stay, now);
         } else {
             shared.add_success(self.lane.stripe(), self.stay);
