@@ -1,12 +1,13 @@
 //! Two threads on one shared policy, against one thread on it.
 //!
-//! Each thread has its own runtime and a tight loop, which is the worst case. Batches are short
-//! and leave a spin barrier together. A batch counts only if the scheduler took neither thread
+//! Each thread has its own runtime and a tight loop, which is the worst case. Batches are short,
+//! leave a spin barrier together and follow each other in bursts, so that many fit into one turn
+//! of both threads on a busy machine. A batch counts only if the scheduler took neither thread
 //! away and the two ran together for most of it; whether a peer parks its threads is its own
 //! affair and counts.
 
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -18,8 +19,9 @@ use crate::clock::{Switches, monotonic, runtime, thread_cpu};
 use crate::stats::{Span, accepts, median, per_call};
 use crate::table::Table;
 
-const BATCH: Duration = Duration::from_micros(300);
-const WANTED: usize = 300;
+const BATCH: Duration = Duration::from_micros(30);
+const BURST: usize = 64;
+const WANTED: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// One thread's reading of one batch.
@@ -67,77 +69,78 @@ pub(crate) fn measure(cases: &[Case]) -> Result<Table, String> {
     Ok(table)
 }
 
-/// Alternates batches of one thread and of two until enough of both count, or time is up.
+/// Alternates bursts of one thread and of two until enough of the latter count, or time is up.
 fn sample(case: &Case) -> Result<Samples, String> {
     let mut workers = case.workers(2);
     let (mut second, mut first) =
         workers.pop().zip(workers.pop()).ok_or("a contended case has two workers")?;
     let calls = calibrate(first.as_mut());
-    let rounds = Barrier::new(2);
+    let turns = Barrier::new(2);
     let start = SpinBarrier::default();
-    let stop = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
     let mut samples = Samples::default();
 
     thread::scope(|scope| {
-        let (reply, replies) = std::sync::mpsc::channel();
-        let (rounds, start, stop) = (&rounds, &start, &stop);
+        let (reply, replies) = mpsc::channel();
+        let (turns, start, stop) = (&turns, &start, &stop);
         scope.spawn(move || {
             let runtime = runtime();
             loop {
-                rounds.wait();
-                if stop.load(Ordering::Acquire) == 1 {
+                turns.wait();
+                if stop.load(Ordering::Acquire) {
                     return;
                 }
-                let reading = run(second.as_mut(), &runtime, calls, Some(start));
-                if reply.send(reading).is_err() {
-                    return;
-                }
+                let readings = burst(second.as_mut(), &runtime, calls, Some(start));
+                reply.send(readings).expect("the first thread waits for this");
             }
         });
 
         let runtime = runtime();
         let end = monotonic() + PATIENCE;
-        let mut failure = None;
-        while samples.together.len() < WANTED && monotonic() < end {
-            let alone = run(first.as_mut(), &runtime, calls, None);
-            rounds.wait();
-            let mine = run(first.as_mut(), &runtime, calls, Some(start));
-            let Ok(theirs) = replies.recv() else {
-                failure = Some(format!("{}: the second thread ended early", case.title()));
-                break;
-            };
-            if let Some(wrong) =
-                [alone, mine, theirs].iter().find(|one| one.answered != case.answers(calls))
-            {
-                let answered = wrong.answered;
-                failure = Some(format!("{}: {answered} of {calls} succeeded", case.title()));
-                break;
-            }
-            samples.add(alone, mine, theirs, calls);
+        let mut done = Ok(());
+        while done.is_ok() && samples.together.len() < WANTED && monotonic() < end {
+            let alone = burst(first.as_mut(), &runtime, calls, None);
+            turns.wait();
+            let mine = burst(first.as_mut(), &runtime, calls, Some(start));
+            let theirs = replies.recv().expect("the second thread answers each burst");
+            done = alone
+                .iter()
+                .chain(&mine)
+                .chain(&theirs)
+                .try_for_each(|one| check(case, calls, *one));
+            samples.add(&alone, &mine, &theirs, calls);
         }
-        stop.store(1, Ordering::Release);
-        rounds.wait();
-        failure.map_or(Ok(()), Err)
+        stop.store(true, Ordering::Release);
+        turns.wait();
+        done
     })?;
     Ok(samples)
 }
 
+fn check(case: &Case, calls: u64, reading: Reading) -> Result<(), String> {
+    if reading.answered == case.answers(calls) {
+        return Ok(());
+    }
+    Err(format!("{}: {} of {calls} calls succeeded", case.title(), reading.answered))
+}
+
 impl Samples {
-    fn add(&mut self, alone: Reading, mine: Reading, theirs: Reading, calls: u64) {
-        self.tried += 1;
-        if alone.switches.involuntary == 0 {
-            self.alone.push(per_call(alone.span.length(), calls));
+    fn add(&mut self, alone: &[Reading], mine: &[Reading], theirs: &[Reading], calls: u64) {
+        let undisturbed = alone.iter().filter(|one| one.switches.involuntary == 0);
+        self.alone.extend(undisturbed.map(|one| per_call(one.span.length(), calls)));
+        for (mine, theirs) in mine.iter().zip(theirs) {
+            self.tried += 1;
+            let involuntary = mine.switches.involuntary + theirs.switches.involuntary;
+            if !accepts(mine.span, theirs.span, involuntary) {
+                continue;
+            }
+            // The mean over both threads of one batch, so that an unfair hand-off is not hidden.
+            let both = 2 * calls;
+            self.together.push(per_call(mine.span.length() + theirs.span.length(), both));
+            self.cpu.push(per_call(mine.cpu + theirs.cpu, both));
+            let waits = mine.switches.voluntary + theirs.switches.voluntary;
+            self.waits.push(waits as f64 / both as f64);
         }
-        let involuntary = mine.switches.involuntary + theirs.switches.involuntary;
-        if !accepts(mine.span, theirs.span, involuntary) {
-            return;
-        }
-        // The mean over both threads of one batch, so that an unfair hand-off is not hidden.
-        let both = 2 * calls;
-        self.together.push(per_call(mine.span.length() + theirs.span.length(), both));
-        self.cpu.push(per_call(mine.cpu + theirs.cpu, both));
-        let waits = mine.switches.voluntary + theirs.switches.voluntary;
-        self.waits.push(waits as f64 / both as f64);
     }
 }
 
@@ -149,6 +152,15 @@ fn calibrate(worker: &mut dyn Worker) -> u64 {
         calls *= 2;
     }
     calls
+}
+
+fn burst(
+    worker: &mut dyn Worker,
+    runtime: &Runtime,
+    calls: u64,
+    start: Option<&SpinBarrier>,
+) -> Vec<Reading> {
+    (0..BURST).map(|_| run(worker, runtime, calls, start)).collect()
 }
 
 fn run(
@@ -174,16 +186,25 @@ fn run(
     }
 }
 
-/// Lets two threads go at the same moment, again and again, without a system call.
+/// Lets two threads go at the same moment, again and again.
+///
+/// It spins; only who waits for long, because the other lost its processor, offers its own.
 #[derive(Default)]
 struct SpinBarrier {
     arrived: AtomicUsize,
 }
 
 impl SpinBarrier {
+    const SPINS: u32 = 10_000;
+
     fn wait(&self) {
         let generation = self.arrived.fetch_add(1, Ordering::AcqRel) / 2;
+        let mut spins = 0;
         while self.arrived.load(Ordering::Acquire) / 2 == generation {
+            spins += 1;
+            if spins > Self::SPINS {
+                thread::yield_now();
+            }
             std::hint::spin_loop();
         }
     }
@@ -202,9 +223,10 @@ mod tests {
     #[test]
     fn only_undisturbed_batches_become_samples() {
         let mut samples = Samples::default();
-        samples.add(reading(0, 100, 0), reading(200, 300, 0), reading(200, 300, 0), 10);
-        samples.add(reading(0, 100, 1), reading(200, 300, 0), reading(200, 300, 1), 10);
-        samples.add(reading(0, 100, 0), reading(200, 300, 0), reading(290, 390, 0), 10);
+        let alone = [reading(0, 100, 0), reading(0, 100, 1), reading(0, 100, 0)];
+        let mine = [reading(200, 300, 0), reading(200, 300, 0), reading(200, 300, 0)];
+        let theirs = [reading(200, 300, 0), reading(200, 300, 1), reading(290, 390, 0)];
+        samples.add(&alone, &mine, &theirs, 10);
         assert_eq!(samples.alone, [10_000.0, 10_000.0]);
         assert_eq!(samples.together, [10_000.0]);
         assert_eq!(samples.cpu, [1_000.0]);
