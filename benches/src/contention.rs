@@ -1,6 +1,6 @@
 //! Two threads on one shared policy, against one thread on it.
 //!
-//! Each thread has its own runtime and a tight loop, which is the worst case. Batches are short,
+//! Each thread has its own processor, its own runtime and a tight loop, which is the worst case. Batches are short,
 //! leave a spin barrier together and follow each other in bursts, so that many fit into one turn
 //! of both threads on a busy machine. A batch counts only if the scheduler took neither thread
 //! away and the two ran together for most of it; whether a peer parks its threads is its own
@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::task::unconstrained;
 
 use crate::case::{Case, Worker};
-use crate::clock::{Switches, monotonic, runtime, thread_cpu};
+use crate::clock::{Switches, monotonic, pin, runtime, thread_cpu};
 use crate::stats::{Span, accepts, median, per_call};
 use crate::table::Table;
 
@@ -44,15 +44,12 @@ struct Samples {
 
 /// Measures every contended case.
 pub(crate) fn measure(cases: &[Case]) -> Result<Table, String> {
-    if thread::available_parallelism().map_or(1, usize::from) < 2 {
-        return Err("contention needs a machine with two processors".to_owned());
-    }
     let mut table = Table::new(
         "Contention: two threads on one shared instance",
         &["case", "1T ns", "2T ns", "throughput", "2T CPU ns", "waits/call", "batches"],
     );
     for case in cases.iter().filter(|case| case.contended) {
-        let samples = sample(case)?;
+        let samples = sample(case).map_err(|error| format!("{}: {error}", case.title()))?;
         let figure =
             |samples: &[f64]| median(samples).map_or("-".to_owned(), |v| format!("{v:.0}"));
         let ratio = median(&samples.alone).zip(median(&samples.together));
@@ -75,53 +72,55 @@ fn sample(case: &Case) -> Result<Samples, String> {
     let (mut second, mut first) =
         workers.pop().zip(workers.pop()).ok_or("a contended case has two workers")?;
     let calls = calibrate(first.as_mut());
+    let answers = case.answers(calls);
     let turns = Barrier::new(2);
     let start = SpinBarrier::default();
     let stop = AtomicBool::new(false);
-    let mut samples = Samples::default();
 
     thread::scope(|scope| {
         let (reply, replies) = mpsc::channel();
         let (turns, start, stop) = (&turns, &start, &stop);
-        scope.spawn(move || {
+        let follower = scope.spawn(move || {
+            let pinned = pin(1);
             let runtime = runtime();
             loop {
                 turns.wait();
                 if stop.load(Ordering::Acquire) {
-                    return;
+                    return pinned;
                 }
                 let readings = burst(second.as_mut(), &runtime, calls, Some(start));
                 reply.send(readings).expect("the first thread waits for this");
             }
         });
-
-        let runtime = runtime();
-        let end = monotonic() + PATIENCE;
-        let mut done = Ok(());
-        while done.is_ok() && samples.together.len() < WANTED && monotonic() < end {
-            let alone = burst(first.as_mut(), &runtime, calls, None);
+        let leader = scope.spawn(move || {
+            let mut done = pin(0);
+            let mut samples = Samples::default();
+            let runtime = runtime();
+            let end = monotonic() + PATIENCE;
+            while done.is_ok() && samples.together.len() < WANTED && monotonic() < end {
+                let alone = burst(first.as_mut(), &runtime, calls, None);
+                turns.wait();
+                let mine = burst(first.as_mut(), &runtime, calls, Some(start));
+                let theirs = replies.recv().expect("the second thread answers each burst");
+                let mut all = alone.iter().chain(&mine).chain(&theirs);
+                done = all.try_for_each(|one| check(one.answered, answers));
+                samples.add(&alone, &mine, &theirs, calls);
+            }
+            stop.store(true, Ordering::Release);
             turns.wait();
-            let mine = burst(first.as_mut(), &runtime, calls, Some(start));
-            let theirs = replies.recv().expect("the second thread answers each burst");
-            done = alone
-                .iter()
-                .chain(&mine)
-                .chain(&theirs)
-                .try_for_each(|one| check(case, calls, *one));
-            samples.add(&alone, &mine, &theirs, calls);
-        }
-        stop.store(true, Ordering::Release);
-        turns.wait();
-        done
-    })?;
-    Ok(samples)
+            done.map(|()| samples)
+        });
+        let pinned = follower.join().map_err(|_| "the second thread panicked")?;
+        let samples = leader.join().map_err(|_| "the first thread panicked")?;
+        pinned.and(samples)
+    })
 }
 
-fn check(case: &Case, calls: u64, reading: Reading) -> Result<(), String> {
-    if reading.answered == case.answers(calls) {
+fn check(answered: u64, expected: u64) -> Result<(), String> {
+    if answered == expected {
         return Ok(());
     }
-    Err(format!("{}: {} of {calls} calls succeeded", case.title(), reading.answered))
+    Err(format!("{answered} calls of a batch succeeded instead of {expected}"))
 }
 
 impl Samples {
