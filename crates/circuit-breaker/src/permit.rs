@@ -146,24 +146,30 @@ impl<L: Lane> Permit<L> {
     }
 
     /// Counts the outcome where the permit stands; only the first one counts.
-    #[inline]
     pub(crate) fn conclude(&mut self, outcome: Outcome) {
         if self.progress == Progress::Settled {
             return;
         }
+        match outcome {
+            Outcome::Success => return self.succeed(),
+            Outcome::Failure { .. } => self.fail(),
+            Outcome::Ignored => self.release(),
+        }
         self.progress = Progress::Settled;
-        match (outcome, &self.watch) {
-            (Outcome::Success, None) => {
-                let shared = self.lane.shared();
-                if shared.word().is_stepped() {
-                    self.succeed_at(clock::now());
-                } else {
-                    shared.add_success(self.lane.stripe(), self.stay);
-                }
+    }
+
+    /// Counts a success where the permit stands, unless something has been counted.
+    #[inline(always)]
+    pub(crate) fn succeed(&mut self) {
+        let settled = std::mem::replace(&mut self.progress, Progress::Settled);
+        let shared = self.lane.shared();
+        let plain = self.watch.is_none() && !shared.word().is_stepped();
+        if settled == Progress::Running {
+            if plain {
+                shared.add_success(self.lane.stripe(), self.stay);
+            } else {
+                self.succeed_watched();
             }
-            (Outcome::Success, Some(watch)) => self.succeed_watched(*watch),
-            (Outcome::Failure { .. }, _) => self.fail(),
-            (Outcome::Ignored, _) => self.release(),
         }
     }
 
@@ -173,26 +179,18 @@ impl<L: Lane> Permit<L> {
         Self { lane: self.lane.clone(), progress, ..*self }
     }
 
-    fn succeed_watched(&self, Watch { probe, limits }: Watch) {
+    /// Counts a success that may be a probe's, or slow, or in another time step.
+    fn succeed_watched(&self) {
         let shared = self.lane.shared();
         if self.stay == SHADOWED {
             return;
         }
         let now = clock::now();
-        let slow = now >= limits.slow_at;
-        if probe != 0 || slow {
+        let slow = now >= self.limits().slow_at;
+        if self.ticket().probe != 0 || slow {
             let mark = Mark { failed: false, slow };
             shared.record(self.ticket(), mark, now, || self.lane.key());
-        } else {
-            self.succeed_at(now);
-        }
-    }
-
-    /// Counts a fast success in the time step that `now` falls into.
-    #[inline]
-    fn succeed_at(&self, now: Moment) {
-        let shared = self.lane.shared();
-        if now >= shared.step_end() {
+        } else if now >= shared.step_end() {
             shared.record_success(self.stay, now);
         } else {
             shared.add_success(self.lane.stripe(), self.stay);
