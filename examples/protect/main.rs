@@ -42,8 +42,8 @@ use crate::summary::Summary;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// The shortest run in which every fault lasts long enough to be felt.
-const SHORTEST: u64 = 30;
+/// The shortest run with more than a second between two faults, in which to recover.
+const SHORTEST: u64 = 40;
 /// The longest run whose record comfortably fits into memory.
 const LONGEST: u64 = 3600;
 

@@ -145,11 +145,11 @@ where
     }
 }
 
-/// The innermost source of an error, which says most in fewest words.
+/// The first line of the innermost source of an error, which says most in fewest words.
 fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    innermost.to_string().lines().next().unwrap_or_default().to_owned()
 }

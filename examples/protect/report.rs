@@ -65,15 +65,18 @@ fn fault(
     let (from, until) = (window.from, window.until?);
     let within = |call: &&Ended| (from..until).contains(&call.due);
     let attempts = &record.attempts;
+    let total = window.step.fault.is_total();
+    let notice = total.then(|| time_to_notice(arrivals, attempts, from, until)).flatten();
     // The few operations of SSH are too thin for buckets of 200 ms.
-    let (notice, recover) = if ssh {
-        (None, None)
+    let recover = if ssh {
+        None
     } else {
         let calls: Vec<_> = record.calls.iter().map(|call| (call.due, call.ok)).collect();
-        (time_to_notice(arrivals, attempts, from, until), time_to_recover(&calls, until, next))
+        time_to_recover(&calls, until, next)
     };
     Some(FaultReport {
         name: window.step.name.to_owned(),
+        total,
         from_ms: ms(from),
         until_ms: ms(until),
         calls: count(arrivals, from, until) as u64,

@@ -65,6 +65,14 @@ impl Fault {
         matches!(self, Self::Kill | Self::Stall)
     }
 
+    /// Whether the fault spares no call, so that it is best to send none.
+    pub(crate) fn is_total(self) -> bool {
+        match self {
+            Self::Manner(manner) => manner.mode != Mode::Slow && manner.tenths >= 10,
+            other => other.is_dead(),
+        }
+    }
+
     /// Whether the fault is done to the SSH server.
     pub(crate) fn is_ssh(self) -> bool {
         matches!(self, Self::Storm(_))

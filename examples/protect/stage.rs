@@ -89,8 +89,10 @@ impl Lane {
         matches!(self.server, Server::Ssh(_))
     }
 
-    async fn begin(&mut self, step: &'static Step, start: Instant) -> io::Result<()> {
-        self.faults.push(Window { step, from: start.elapsed(), until: None });
+    /// `at` is when the step was to begin: a storm does, as its waves are drawn for that moment.
+    async fn begin(&mut self, step: &'static Step, start: Instant, at: Duration) -> io::Result<()> {
+        let from = if self.is_ssh() { at } else { start.elapsed() };
+        self.faults.push(Window { step, from, until: None });
         let Server::Http(origin) = &mut self.server else { return Ok(()) };
         match step.fault {
             Fault::Kill => origin.kill().await,
@@ -135,7 +137,7 @@ pub(crate) async fn direct(lanes: &mut [Lane], start: Instant, run: Duration) ->
         sleep_until(start + at).await;
         let concerned = lanes.iter_mut().filter(|lane| lane.is_ssh() == step.fault.is_ssh());
         try_join_all(concerned.map(async |lane| match begins {
-            true => lane.begin(step, start).await,
+            true => lane.begin(step, start, at).await,
             false => lane.finish(step, start).await,
         }))
         .await?;

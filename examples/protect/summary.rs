@@ -52,6 +52,8 @@ pub(crate) struct Lane {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct FaultReport {
     pub(crate) name: String,
+    /// Whether it spared no call; only then is there something to notice.
+    pub(crate) total: bool,
     /// When it really began and ended, in milliseconds of the run.
     pub(crate) from_ms: f64,
     pub(crate) until_ms: f64,
@@ -108,6 +110,14 @@ const EXPOSED: [(&str, f64, f64); 6] = [
 ];
 const SSH: &str = "openssh";
 
+/// How much the protected player may still send into a dead origin, as a share of what the bare one
+/// sends; and how long it may take to notice a dead origin and to be well again after any fault.
+const STILL_SENT: f64 = 0.2;
+const NOTICED_MS: f64 = 3000.0;
+const RECOVERED_MS: f64 = 3000.0;
+/// What share of SSH operations must succeed though they arrive in storms.
+const SSH_SUCCESS: f64 = 0.99;
+
 /// Everything that the summary claims. An interrupted run claims nothing.
 pub(crate) fn claims(summary: &Summary) -> Vec<Claim> {
     let mut claims = Vec::new();
@@ -118,11 +128,15 @@ pub(crate) fn claims(summary: &Summary) -> Vec<Claim> {
         if lane.style == "bare" {
             exposed(lane, &mut claims);
         }
+        let bare = |other: &&Lane| other.client == lane.client && other.style == "bare";
+        if let (true, Some(bare)) = (lane.style != "bare", summary.lanes.iter().find(bare)) {
+            protected(lane, bare, &mut claims);
+        }
         if let Some(repeated) = lane.repeated_posts {
-            claim(&mut claims, lane, format!("{repeated} POSTs carried out twice"), repeated == 0);
+            claim(&mut claims, lane, &format!("{repeated} POSTs carried out twice"), repeated == 0);
         }
         let lost = format!("{} of {} calls without an end", lane.unfinished, lane.calls);
-        claim(&mut claims, lane, lost, lane.unfinished == 0 && lane.calls > 0);
+        claim(&mut claims, lane, &lost, lane.unfinished == 0 && lane.calls > 0);
     }
     claims
 }
@@ -132,7 +146,7 @@ fn exposed(lane: &Lane, claims: &mut Vec<Claim>) {
     if lane.client == SSH {
         let dropped = lane.dropped_connections.unwrap_or(0);
         let text = format!("sshd dropped {dropped} connections past MaxStartups");
-        claim(claims, lane, text, dropped > 0);
+        claim(claims, lane, &text, dropped > 0);
         return;
     }
     for (name, least, most) in EXPOSED {
@@ -141,17 +155,49 @@ fn exposed(lane: &Lane, claims: &mut Vec<Claim>) {
             Some(share) => format!("{name}: {:.1} % of calls succeeded", share * 100.0),
             None => format!("{name}: did not happen"),
         };
-        claim(claims, lane, text, share.is_some_and(|share| (least..=most).contains(&share)));
+        claim(claims, lane, &text, share.is_some_and(|share| (least..=most).contains(&share)));
     }
-    for fault in &lane.faults {
-        let text = match fault.recover_ms {
-            Some(ms) => format!("{}: well again {ms:.0} ms after its end", fault.name),
-            None => format!("{}: not well again before the next fault", fault.name),
-        };
-        claim(claims, lane, text, fault.recover_ms.is_some());
-    }
+    recovered(lane, f64::INFINITY, claims);
 }
 
-fn claim(claims: &mut Vec<Claim>, lane: &Lane, text: String, holds: bool) {
+/// What protection gained over the bare client, which got the same calls and the same faults.
+fn protected(lane: &Lane, bare: &Lane, claims: &mut Vec<Claim>) {
+    let (gained, was) = (lane.success() * 100.0, bare.success() * 100.0);
+    let text = format!("{gained:.1} % of calls succeeded, {was:.1} % bare");
+    claim(claims, lane, &text, gained > was);
+    if lane.client == SSH {
+        let dropped = lane.dropped_connections;
+        let text = format!("sshd dropped {} connections", dropped.unwrap_or(0));
+        claim(claims, lane, &text, dropped == Some(0));
+        let text = format!("at least {:.0} % of operations succeeded", SSH_SUCCESS * 100.0);
+        claim(claims, lane, &text, lane.success() >= SSH_SUCCESS);
+        return;
+    }
+    let (sent, would) = (lane.sent_into_dead, bare.sent_into_dead);
+    let text = format!("{sent} attempts sent into the dead origin, {would} bare");
+    claim(claims, lane, &text, sent as f64 <= would as f64 * STILL_SENT);
+    for name in ["kill", "stall"] {
+        let noticed = lane.fault(name).and_then(|fault| fault.notice_ms);
+        let text = match noticed {
+            Some(ms) => format!("{name}: noticed after {ms:.0} ms"),
+            None => format!("{name}: not noticed"),
+        };
+        claim(claims, lane, &text, noticed.is_some_and(|ms| ms <= NOTICED_MS));
+    }
+    recovered(lane, RECOVERED_MS, claims);
+}
+
+fn recovered(lane: &Lane, within_ms: f64, claims: &mut Vec<Claim>) {
+    let late = |fault: &&FaultReport| fault.recover_ms.is_none_or(|ms| ms > within_ms);
+    let names: Vec<&str> = lane.faults.iter().filter(late).map(|it| it.name.as_str()).collect();
+    let slowest = lane.faults.iter().filter_map(|fault| fault.recover_ms).fold(0.0, f64::max);
+    let text = match names[..] {
+        [] => format!("well again {slowest:.0} ms after each of {} faults", lane.faults.len()),
+        _ => format!("well again too late or not at all after: {}", names.join(", ")),
+    };
+    claim(claims, lane, &text, names.is_empty() && !lane.faults.is_empty());
+}
+
+fn claim(claims: &mut Vec<Claim>, lane: &Lane, text: &str, holds: bool) {
     claims.push(Claim { text: format!("{} {}: {text}", lane.client, lane.style), holds });
 }

@@ -76,7 +76,7 @@ pub(crate) fn summary(summary: &Summary, claims: &[Claim]) {
             row("sent into the dead origin", &|lane| lane.sent_into_dead.to_string());
             row("POSTs carried out twice", &|lane| number(lane.repeated_posts));
         }
-        for fault in lanes.first().map(|lane| &lane.faults[..]).unwrap_or_default() {
+        for fault in lanes.first().map_or(&[][..], |lane| &lane.faults) {
             let name = &fault.name;
             let of = |lane: &Lane, cell: &dyn Fn(&FaultReport) -> String| {
                 lane.fault(name).map_or_else(|| "-".to_owned(), cell)
@@ -86,12 +86,11 @@ pub(crate) fn summary(summary: &Summary, claims: &[Claim]) {
                     format!("{:.0} %, {:>4}", fault.success() * 100.0, fault.attempts)
                 })
             });
+            if fault.total {
+                row("    to notice", &|lane| of(lane, &|fault| seconds(fault.notice_ms)));
+            }
             if client != "openssh" {
-                row(&format!("{name}: to notice, to recover"), &|lane| {
-                    of(lane, &|fault| {
-                        format!("{}, {}", seconds(fault.notice_ms), seconds(fault.recover_ms))
-                    })
-                });
+                row("    to recover", &|lane| of(lane, &|fault| seconds(fault.recover_ms)));
             }
         }
         for lane in &lanes {
