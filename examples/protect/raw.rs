@@ -1,5 +1,6 @@
 //! The raw clients as tower services, with a counter right around each: what goes through here was sent.
 
+use std::process::Output;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -166,7 +167,7 @@ impl OpenSsh {
         Self { builder, destination: destination.into() }
     }
 
-    async fn run(self, command: SshCommand) -> Result<std::process::Output, BoxError> {
+    async fn run(self, command: SshCommand) -> Result<Output, BoxError> {
         let session = self.builder.connect_mux(&*self.destination).await?;
         let [program, argument] = command.args;
         let mut remote = session.command(program);
@@ -177,9 +178,9 @@ impl OpenSsh {
 }
 
 impl Service<SshCommand> for OpenSsh {
-    type Response = std::process::Output;
+    type Response = Output;
     type Error = BoxError;
-    type Future = BoxFuture<'static, Result<std::process::Output, BoxError>>;
+    type Future = BoxFuture<'static, Result<Output, BoxError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))
@@ -187,7 +188,7 @@ impl Service<SshCommand> for OpenSsh {
 
     fn call(&mut self, command: SshCommand) -> Self::Future {
         // The crate starts `ssh`, which goes to the background once it has logged in. A dropped
-        // connect would leave it there for good; a task of its own closes it, whoever still waits.
+        // connect would leave it there; a task of its own closes it, whoever still waits.
         let task = tokio::spawn(self.clone().run(command));
         Box::pin(async move { task.await? })
     }

@@ -142,6 +142,8 @@ impl Drop for PrivilegeSeparation {
     }
 }
 
+/// With a home of its own no shell reads the start-up files of whoever runs this: they may take long,
+/// or wait for a lock.
 fn config(dir: &Path, port: u16) -> String {
     let dir = dir.display();
     format!(
@@ -157,6 +159,8 @@ fn config(dir: &Path, port: u16) -> String {
          KbdInteractiveAuthentication no\n\
          PermitRootLogin prohibit-password\n\
          PrintMotd no\n\
+         PermitUserRC no\n\
+         SetEnv HOME={dir}\n\
          LogLevel VERBOSE\n\
          MaxStartups {MAX_STARTUPS}\n"
     )

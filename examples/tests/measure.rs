@@ -33,8 +33,8 @@ fn a_player_that_sends_everything_never_notices() {
 fn notice_is_the_start_of_the_first_second_that_is_held_back() {
     let arrivals = every(20, 0, 10_000);
     let attempts = every(20, 0, 2700);
-    // From 2650 on, 3 attempts (2660, 2680 and the one before) are fewer than a tenth of 50; from
-    // 2600 on, 5 are not.
+    // From 2650 on, 2 attempts (2660 and 2680) are fewer than a tenth of 50 calls; from 2600 on, 5
+    // are not.
     assert_eq!(time_to_notice(&arrivals, &attempts, ms(2000), ms(8000)), Some(ms(650)));
 }
 
