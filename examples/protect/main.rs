@@ -1,11 +1,11 @@
-//! Breaks real servers in every usual way and shows a bare client and a protected one side by side.
+//! Breaks real servers in every usual way and shows how each client fares, style beside style.
 //!
 //! ```text
 //! cargo run --release --example protect -- [--seconds 60] [--seed 1] [--json FILE]
 //! ```
 //!
-//! Each client (`reqwest`, hyper-util's, `openssh`) runs once bare and once protected. Each of these
-//! lanes has a server of its own, and both lanes of a client get the same calls at the same moments.
+//! Each client (`reqwest`, hyper-util's, `openssh`) runs once in every style. Each of these lanes has a
+//! server of its own, and all lanes of a client get the same calls at the same moments.
 //! Read on in `players.rs` for how the clients are used, and in `schedule.rs` for what happens to them.
 
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]

@@ -1,4 +1,4 @@
-//! The players: every client twice, bare as most programs use it and protected by salve.
+//! The players: every client in every style, beginning with bare, as most programs use it.
 
 use std::sync::Arc;
 use std::time::Duration;
