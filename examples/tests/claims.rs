@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use summary::{FaultReport, Lane, Summary, claims};
 
+type Spoil = fn(&mut Lane);
+
 fn fault(name: &str, ok: u64, notice_ms: Option<f64>) -> FaultReport {
     FaultReport {
         name: name.to_owned(),
@@ -77,7 +79,7 @@ fn an_interrupted_run_claims_nothing() {
 
 #[test]
 fn each_shortcoming_of_the_protected_player_breaks_its_own_claim() {
-    let spoilt: [(&str, fn(&mut Lane), &str); 7] = [
+    let spoilt: [(&str, Spoil, &str); 7] = [
         ("reqwest", |it| it.ok = 600, "of calls succeeded"),
         ("reqwest", |it| it.sent_into_dead = 101, "sent into the dead origin"),
         ("hyper-util", |it| it.faults[0].notice_ms = None, "kill: not noticed"),
