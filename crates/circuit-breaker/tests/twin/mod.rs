@@ -140,8 +140,9 @@ impl Twin {
         match self.state {
             State::Closed | State::Ramping => {
                 self.ended.push(Ended { at: now, failed, slow });
-                if failed && self.config.failures_within.is_some() {
+                if failed {
                     self.remembered_failures.push(now);
+                    self.forget_surplus_failures();
                 }
                 if self.must_trip(failed, slow, now) {
                     self.trip(now);
@@ -267,14 +268,7 @@ impl Twin {
 
     pub(crate) fn reconfigure(&mut self, config: Config) {
         let before = std::mem::replace(&mut self.config, config);
-        match (before.failures_within, self.config.failures_within) {
-            // A smaller memory forgets for good.
-            (Some(_), Some(rule)) => {
-                let surplus = self.remembered_failures.len().saturating_sub(rule.failures as usize);
-                self.remembered_failures.drain(..surplus);
-            }
-            _ => self.remembered_failures.clear(),
-        }
+        self.forget_surplus_failures();
         let kept = match (before.rate, self.config.rate) {
             (Some(was), Some(is)) => {
                 if was.slow.is_some() != is.slow.is_some() {
@@ -298,6 +292,13 @@ impl Twin {
             self.window_from = self.ended.len();
             self.slow_from = self.ended.len();
         }
+    }
+
+    /// The rule holds as many failures as trip it; what it has let go does not come back.
+    fn forget_surplus_failures(&mut self) {
+        let held = self.config.failures_within.map_or(0, |rule| rule.failures as usize);
+        let surplus = self.remembered_failures.len().saturating_sub(held);
+        self.remembered_failures.drain(..surplus);
     }
 
     fn trip(&mut self, now: Moment) {
