@@ -1,0 +1,1 @@
+//! Tests of the family as a whole; there is nothing to use here.
