@@ -1,12 +1,13 @@
-//! salve: the circuit breaker by each of its rules.
+//! salve: the circuit breaker by each of its rules, and retries.
 
 use std::time::Duration;
 
 use salve_circuit_breaker::{CircuitBreakerLayer, Config, Handle, Rate, Window};
-use salve_core::{Ratio, Refusable, Rejection};
+use salve_core::{Ratio, Refusable, Rejection, Repeatable};
+use salve_retry::RetryLayer;
 use tower::{Layer, ServiceBuilder};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN};
+use super::{BREAKER_CLOSED, BREAKER_OPEN, RETRY};
 use crate::case::Case;
 use crate::inner::inner;
 use crate::memory::Instance;
@@ -51,8 +52,24 @@ fn closed(name: &'static str, config: fn() -> Config) -> Case {
     .contended()
 }
 
+fn retry() -> RetryLayer {
+    let config = salve_retry::Config::new("bench");
+    RetryLayer::new(config).expect("the settings of this case are valid")
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
+        Case::service(RETRY, "salve", || {
+            let layer = retry().without_budget().with_request_rule(Repeatable);
+            let service = layer.layer(inner::<Failure>());
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(RETRY, "salve, budget", || {
+            let service = retry().with_request_rule(Repeatable).layer(inner::<Failure>());
+            move || service.clone()
+        })
+        .contended(),
         closed("salve, consecutive failures", consecutive),
         closed("salve, failures within a time", || Config::new("bench")),
         closed("salve, rate over 100 calls", || rate(Window::Calls(100))),

@@ -142,6 +142,17 @@ impl Budget {
         }
     }
 
+    /// Whether any repeated call could be paid for at `now`; takes no lock while the budget is not
+    /// used up, so that it can be asked before every call.
+    #[must_use]
+    #[inline]
+    pub fn has_some(&self, now: Moment) -> bool {
+        match &*self.0 {
+            Account::Share(share) => share.has_some(now),
+            Account::Tokens(tokens) => tokens.has_some(),
+        }
+    }
+
     /// Tells of a success, and what its call had paid in all: 0 at the first attempt.
     #[inline]
     pub fn call_succeeded(&self, paid: u32) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Lock, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Lock, Ordering};
 use crate::{Buckets, Moment, Ratio};
 
 /// Calls and repeats within the last horizon, in steps of a tenth.
@@ -39,10 +39,13 @@ impl Ledger {
 ///    step on, and takes `pending` before it does. A call that reads the old step's end and is
 ///    then overtaken counts in the new step, as if it had come a little later.
 /// 2. A withdrawal sees every call that was counted before it.
+/// 3. `dry` is set only while the ledger allows nothing, and the ledger loses what it allows only
+///    under the lock: without `dry`, something is left as long as the step lasts.
 #[derive(Debug)]
 pub(super) struct Share {
     pending: AtomicU64,
     step_end: AtomicU64,
+    dry: AtomicBool,
     ledger: Lock<Ledger>,
 }
 
@@ -51,6 +54,7 @@ impl Share {
         Self {
             pending: AtomicU64::new(0),
             step_end: AtomicU64::new(0),
+            dry: AtomicBool::new(false),
             ledger: Lock::new(Ledger::new(share, minimum_per_second, horizon)),
         }
     }
@@ -77,13 +81,23 @@ impl Share {
         self.with_ledger(now, |ledger| ledger.available())
     }
 
+    /// Whether a withdrawal would be granted; costs two reads unless the budget was used up.
+    #[inline]
+    pub(super) fn has_some(&self, now: Moment) -> bool {
+        let is_plain = !self.dry.load(Ordering::Acquire)
+            && now.as_nanos() < self.step_end.load(Ordering::Acquire);
+        is_plain || self.available(now) > 0
+    }
+
     #[cold]
     fn with_ledger<T>(&self, now: Moment, work: impl FnOnce(&mut Ledger) -> T) -> T {
         let mut ledger = self.ledger.lock();
         ledger.steps.current().calls += self.pending.swap(0, Ordering::AcqRel);
         ledger.steps.advance(now);
         self.step_end.store(ledger.steps.end().as_nanos(), Ordering::Release);
-        work(&mut ledger)
+        let result = work(&mut ledger);
+        self.dry.store(ledger.available() == 0, Ordering::Release);
+        result
     }
 }
 
@@ -135,6 +149,7 @@ mod tests {
             for (millis, act) in walk {
                 now += millis * 1_000_000;
                 let moment = Moment::from_nanos(now);
+                prop_assert_eq!(budget.has_some(moment), budget.available(moment) > 0);
                 if act == 0 {
                     let expected = twin.withdraw(now, step, share, reserve);
                     prop_assert_eq!(budget.withdraw(moment), expected);

@@ -35,6 +35,10 @@ impl Tokens {
         let _ = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, fill);
     }
 
+    pub(super) fn has_some(&self) -> bool {
+        self.left.load(Ordering::Relaxed) >= self.retry_cost.min(self.timeout_cost)
+    }
+
     pub(super) fn available(&self) -> u64 {
         let left = u64::from(self.left.load(Ordering::Acquire));
         left.checked_div(u64::from(self.retry_cost)).unwrap_or(u64::MAX)
@@ -52,6 +56,10 @@ mod tests {
         assert_eq!(tokens.withdraw(BudgetCost::RetryAfterTimeout), Some(10));
         assert_eq!(tokens.available(), 1);
         assert_eq!(tokens.withdraw(BudgetCost::RetryAfterTimeout), None);
+        assert!(tokens.has_some());
+        assert_eq!(tokens.withdraw(BudgetCost::Retry), Some(5));
+        assert!(!tokens.has_some());
+        tokens.call_succeeded(5);
         tokens.call_succeeded(10);
         assert_eq!(tokens.available(), 3);
         (0..100).for_each(|_| tokens.call_succeeded(0));

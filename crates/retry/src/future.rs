@@ -1,0 +1,385 @@
+//! The future of a call that is attempted until it succeeds or is given up.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use salve_core::{CallContext, Class, Moment, Reason, Rejection, clock};
+use tokio::time::Sleep;
+
+use crate::attempts::{Attempts, Failure, GaveUp, Judgement, Next, Supply};
+use crate::event::Event;
+use crate::shared::Setup;
+use crate::work::private;
+pub use crate::work::{AnyErrors, Calls, RefusableErrors, Repeats, Work};
+
+pin_project! {
+    /// The response of a call that is attempted until it succeeds or is given up.
+    ///
+    /// # Cancellation
+    /// Dropped before its end, it ends the attempt that runs and makes no other. What the budget
+    /// was paid stays paid.
+    #[project = ResponseProj]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<W: Work> {
+        setup: Arc<Setup>,
+        work: W,
+        phase: Phase,
+        // Whether the work keeps its request for another attempt.
+        keep: bool,
+        class: Option<Class>,
+        attempts: Attempts,
+        // When this call as a whole is cut off, and when the attempt that runs is.
+        call_ends: Moment,
+        attempt_ends: Moment,
+        #[pin]
+        attempt: Option<W::Attempt>,
+        // What is returned if no further attempt can be made before the deadline.
+        last: Option<Result<W::Response, W::Error>>,
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Nothing has happened.
+    New,
+    /// An attempt seeks readiness or runs.
+    Attempting,
+    /// Between two attempts.
+    Waiting,
+    Ended,
+}
+
+type Outcome<W> = Result<<W as private::Work>::Response, <W as private::Work>::Error>;
+
+impl<W: Work> ResponseFuture<W> {
+    #[inline]
+    pub(crate) fn new(setup: Arc<Setup>, work: W) -> Self {
+        Self {
+            attempts: Attempts::begin(setup.config.max_attempts, 1, Moment::MAX),
+            setup,
+            work,
+            phase: Phase::New,
+            keep: false,
+            class: None,
+            call_ends: Moment::MAX,
+            attempt_ends: Moment::MAX,
+            attempt: None,
+            last: None,
+            sleep: None,
+        }
+    }
+}
+
+impl<W: Work> Future for ResponseFuture<W> {
+    type Output = Outcome<W>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let mut context = CallContext::current();
+        loop {
+            match *this.phase {
+                Phase::Attempting => {}
+                Phase::New => {
+                    if let Some(refusal) = this.begin(&mut context) {
+                        return Poll::Ready(refusal);
+                    }
+                }
+                Phase::Waiting => {
+                    if let Some(last) = ready!(this.wait(&mut context, cx)) {
+                        return Poll::Ready(last);
+                    }
+                }
+                // Only a future that is polled again after its end can come here.
+                Phase::Ended => return Poll::Pending,
+            }
+            let result = match this.make_attempt(&context, cx) {
+                Poll::Ready(result) => result,
+                Poll::Pending if *this.attempt_ends == Moment::MAX => return Poll::Pending,
+                Poll::Pending => match ready!(this.cut_off(cx)) {
+                    Cut::Attempt(result) => result,
+                    Cut::Call(result) => return Poll::Ready(result),
+                },
+            };
+            let judgement = this.work.judge(&result);
+            if let Judgement::Failed(failure) = judgement {
+                match this.failed(result, failure, cx) {
+                    Poll::Ready(Some(result)) => return Poll::Ready(result),
+                    Poll::Ready(None) => continue,
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            *this.phase = Phase::Ended;
+            if judgement == Judgement::Success {
+                this.succeeded(&result);
+            }
+            return Poll::Ready(result);
+        }
+    }
+}
+
+/// What was cut off, and what is the result of that.
+enum Cut<W: Work> {
+    /// One attempt; another may follow.
+    Attempt(Outcome<W>),
+    /// The whole call.
+    Call(Outcome<W>),
+}
+
+impl<W: Work> ResponseProj<'_, W> {
+    /// Begins the first attempt, or says why it cannot be.
+    #[inline]
+    fn begin(&mut self, context: &mut CallContext) -> Option<Outcome<W>> {
+        self.setup.policy.totals.calls.add_one();
+        *self.class = self.work.class();
+        let (mut now, mut deadline) = (Moment::ZERO, Moment::MAX);
+        if self.setup.needs_clock || context.deadline().is_some() {
+            now = context.now();
+            *context = context.with_reading(Some(now));
+            if let Some(total) = self.setup.config.total_deadline {
+                deadline = now.after(total);
+                *self.call_ends = if W::REFUSABLE { deadline } else { Moment::MAX };
+            }
+            deadline = context.deadline().map_or(deadline, |callers| callers.min(deadline));
+        }
+        let max_attempts = self.setup.config.max_attempts;
+        *self.attempts = Attempts::begin(max_attempts, context.attempt(), deadline);
+        if now >= deadline
+            && let Some(refusal) = self.refuse_to_begin()
+        {
+            return Some(refusal);
+        }
+        // A retry around this one has counted the call, and its further attempts are no calls.
+        if context.attempts_left().is_none()
+            && let Some(budget) = &self.setup.budget
+        {
+            budget.call_started(now);
+        }
+        self.prepare(context, now);
+        None
+    }
+
+    /// Without an error to say it in, the first attempt is made all the same.
+    #[cold]
+    fn refuse_to_begin(&mut self) -> Option<Outcome<W>> {
+        let rejection = Rejection::new(&self.setup.policy.origin, Reason::DeadlineExceeded);
+        let error = self.work.refuse(rejection)?;
+        self.setup.policy.totals.refused.add_one();
+        *self.phase = Phase::Ended;
+        Some(Err(error))
+    }
+
+    /// Gets ready for the attempt that begins now.
+    #[inline]
+    fn prepare(&mut self, context: &CallContext, now: Moment) {
+        let Setup { config, budget, timed, .. } = &**self.setup;
+        *self.keep = W::KEEPS
+            || (self.attempts.may_follow(config, context.attempts_left(), now)
+                && (config.retry_unsent || self.work.is_repeatable())
+                && budget.as_ref().is_none_or(|budget| budget.has_some(now)));
+        if *timed && W::REFUSABLE {
+            let limit = config.attempt_timeout.map_or(Moment::MAX, |limit| now.after(limit));
+            *self.attempt_ends = limit.min(*self.call_ends);
+        }
+        *self.phase = Phase::Attempting;
+    }
+
+    /// Polls the attempt within its own context, and notes what retries further in have used.
+    #[inline]
+    fn make_attempt(&mut self, context: &CallContext, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
+        let left = self.attempts.left_within(context.attempts_left());
+        let mut inner = context.with_attempt(self.attempts.number(), left);
+        if *self.attempt_ends != Moment::MAX {
+            inner = inner.with_deadline(*self.attempt_ends);
+        }
+        if let Some(class) = *self.class {
+            inner = inner.with_class(class);
+        }
+        let (polled, after) = inner.enter(|| {
+            if self.attempt.is_none() {
+                let attempt = ready!(self.work.start(*self.keep, cx))?;
+                self.attempt.set(Some(attempt));
+                *self.last = None;
+            }
+            match self.attempt.as_mut().as_pin_mut() {
+                Some(attempt) => attempt.poll(cx),
+                None => Poll::Pending,
+            }
+        });
+        let used = left.saturating_sub(after.attempts_left().unwrap_or(left));
+        if used > 0 {
+            self.note_used_within(used);
+        }
+        polled
+    }
+
+    /// Takes what retries further in have used from those around this one too.
+    #[cold]
+    fn note_used_within(&mut self, used: u32) {
+        self.attempts.note_used_within(used);
+        // Fewer may be left around it only if others took them meanwhile; then there are none.
+        let _ = (0..used).all(|_| CallContext::take_attempt());
+    }
+
+    /// Waits for the end of the attempt's time, which has not come while the work is polled.
+    #[cold]
+    fn cut_off(&mut self, cx: &mut Context<'_>) -> Poll<Cut<W>> {
+        ready!(self.sleep_until(*self.attempt_ends, cx));
+        self.sleep.set(None);
+        let called = self.attempt.is_some();
+        self.attempt.set(None);
+        let call_is_over = self.attempt_ends >= self.call_ends;
+        if call_is_over && let Some(last) = self.last.take() {
+            return Poll::Ready(Cut::Call(self.give_up(GaveUp::Deadline, clock::now(), last)));
+        }
+        let reason = if call_is_over { Reason::DeadlineExceeded } else { Reason::AttemptTimeout };
+        let rejection = Rejection::new(&self.setup.policy.origin, reason);
+        let rejection = if called { rejection.maybe_sent() } else { rejection };
+        let Some(error) = self.work.refuse(rejection) else { return Poll::Pending };
+        Poll::Ready(if call_is_over {
+            Cut::Call(self.give_up(GaveUp::Deadline, clock::now(), Err(error)))
+        } else {
+            Cut::Attempt(Err(error))
+        })
+    }
+
+    /// Decides what comes after a failure: a result for the caller, or another attempt.
+    #[cold]
+    fn failed(
+        &mut self,
+        result: Outcome<W>,
+        mut failure: Failure,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Outcome<W>>> {
+        let setup = Arc::clone(self.setup);
+        // Inner services may have taken time since the poll began, and a retry must not be early.
+        let now = clock::now();
+        // What failed before it was called was never sent.
+        failure.unsent |= self.attempt.is_none();
+        self.attempt.set(None);
+        self.sleep.set(None);
+        let supply =
+            Supply { repeatable: self.work.is_repeatable(), request: self.work.held(*self.keep) };
+        let around = CallContext::current().attempts_left();
+        let mut rng = fastrand::Rng::new();
+        let next =
+            self.attempts.after(&setup.config, failure, supply, around, now, &mut rng, |cost| {
+                setup.budget.as_ref().map_or(Some(0), |budget| budget.withdraw(cost, now))
+            });
+        let wait = match next {
+            Next::Retry { wait } => wait,
+            Next::GiveUp(why) => return Poll::Ready(Some(self.give_up(why, now, result))),
+            Next::Leave => {
+                *self.phase = Phase::Ended;
+                return Poll::Ready(Some(result));
+            }
+        };
+        // The engine has seen that one is left around it, if there is a retry around it.
+        let _ = CallContext::take_attempt();
+        setup.policy.totals.retries.add_one();
+        let attempt = self.attempts.number();
+        setup.policy.tell(now, Event::Retried { attempt, wait, cause: failure.cause });
+        self.work.renew();
+        *self.last = Some(result);
+        *self.phase = Phase::Waiting;
+        if wait.is_zero() {
+            // Lets other tasks run: attempts that fail at once would keep the thread to themselves.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.sleep.set(Some(tokio::time::sleep_until(clock::instant(now.after(wait)))));
+        Poll::Ready(None)
+    }
+
+    /// Waits until the next attempt may begin, and begins it; a result if that is too late.
+    #[cold]
+    fn wait(
+        &mut self,
+        context: &mut CallContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Outcome<W>>> {
+        if let Some(sleep) = self.sleep.as_mut().as_pin_mut() {
+            ready!(sleep.poll(cx));
+            self.sleep.set(None);
+        }
+        let now = clock::now();
+        if now >= self.attempts.deadline()
+            && let Some(last) = self.last.take()
+        {
+            return Poll::Ready(Some(self.give_up(GaveUp::Deadline, now, last)));
+        }
+        *context = context.with_reading(Some(now));
+        self.attempts.next();
+        self.setup.policy.totals.further_attempts.add_one();
+        self.prepare(context, now);
+        Poll::Ready(None)
+    }
+
+    fn sleep_until(&mut self, end: Moment, cx: &mut Context<'_>) -> Poll<()> {
+        if self.sleep.is_none() {
+            self.sleep.set(Some(tokio::time::sleep_until(clock::instant(end))));
+        }
+        match self.sleep.as_mut().as_pin_mut() {
+            Some(sleep) => sleep.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    #[inline]
+    fn succeeded(&mut self, result: &Outcome<W>) {
+        if let Some(budget) = &self.setup.budget {
+            budget.call_succeeded(self.attempts.paid());
+        }
+        if let Ok(response) = result
+            && *self.attempt_ends != Moment::MAX
+            && let Some(settlement) = self.work.settlement(response)
+        {
+            // An answer that has only begun must also end in time.
+            settlement.limit(*self.attempt_ends);
+        }
+        if self.attempts.has_retried() {
+            self.recovered();
+        }
+    }
+
+    #[cold]
+    fn recovered(&mut self) {
+        let policy = &self.setup.policy;
+        policy.totals.recovered.add_one();
+        policy.tell(clock::now(), Event::Recovered { attempts: self.attempts.made() });
+    }
+
+    #[cold]
+    fn give_up(&mut self, why: GaveUp, now: Moment, result: Outcome<W>) -> Outcome<W> {
+        *self.phase = Phase::Ended;
+        let policy = &self.setup.policy;
+        let attempts = self.attempts.made();
+        let event = if why == GaveUp::Budget {
+            policy.totals.budget_refused.add_one();
+            Event::BudgetRefused { attempts }
+        } else {
+            policy.totals.exhausted.add_one();
+            Event::Exhausted { attempts, why }
+        };
+        if self.work.bury(attempts, why, &result) {
+            policy.totals.dead_letters.add_one();
+        }
+        policy.tell(now, event);
+        result
+    }
+}
+
+impl<W: Work> fmt::Debug for ResponseFuture<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture")
+            .field("phase", &self.phase)
+            .field("attempt", &self.attempts.number())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,93 @@
+//! What every call through one policy shares: settings, budget, counters, listeners.
+
+use std::sync::Arc;
+
+use salve_core::sync::{AtomicU64, Lock, Ordering};
+use salve_core::{Budget, Events, Moment, Origin, Told};
+
+use crate::config::{Config, ROOM};
+use crate::event::Event;
+use crate::status::Totals;
+
+/// What stays while settings come and go.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) totals: Totals,
+    pub(crate) origin: Origin,
+    pub(crate) events: Events<Event>,
+}
+
+impl Policy {
+    /// Tells the listeners, if there are any.
+    pub(crate) fn tell(&self, at: Moment, event: Event) {
+        if self.events.is_listened_to() {
+            self.events.tell(&Told { by: self.origin.name().clone(), key: None, at, event });
+        }
+    }
+}
+
+/// The settings that a call begins and ends with.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) config: Config,
+    pub(crate) budget: Option<Budget>,
+    /// Whether attempts are cut off.
+    pub(crate) timed: bool,
+    /// Whether every call needs the time.
+    pub(crate) needs_clock: bool,
+}
+
+impl Setup {
+    fn new(policy: Arc<Policy>, config: Config, budget: Option<Budget>) -> Self {
+        let timed = config.total_deadline.is_some() || config.attempt_timeout.is_some();
+        let needs_clock = timed || budget.as_ref().is_some_and(Budget::counts_calls);
+        Self { policy, config, budget, timed, needs_clock }
+    }
+}
+
+/// A policy that any number of threads may use.
+///
+/// # Invariants
+/// 1. `version` is written under the lock, after the setup: whoever has seen a version finds a
+///    setup at least as new.
+/// 2. Listeners are told after the lock is released.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    version: AtomicU64,
+    setup: Lock<Arc<Setup>>,
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, budget: Option<Budget>) -> Self {
+        let origin = Origin::new(ROOM, config.name.clone());
+        let (totals, events) = (Totals::default(), Events::default());
+        let policy = Arc::new(Policy { totals, origin, events });
+        let setup = Arc::new(Setup::new(Arc::clone(&policy), config, budget));
+        Self { version: AtomicU64::new(0), setup: Lock::new(setup), policy }
+    }
+
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.setup.lock())
+    }
+
+    /// Puts other settings or another budget in the place of the present ones.
+    pub(crate) fn change(
+        &self,
+        at: Moment,
+        change: impl FnOnce(&Setup) -> (Config, Option<Budget>),
+    ) {
+        let mut setup = self.setup.lock();
+        let (config, budget) = change(&setup);
+        *setup = Arc::new(Setup::new(Arc::clone(&self.policy), config, budget));
+        self.version.fetch_add(1, Ordering::Release);
+        drop(setup);
+        self.policy.tell(at, Event::Reconfigured);
+    }
+}
