@@ -179,6 +179,23 @@ impl CallContext {
         (result, left_behind)
     }
 
+    /// Runs `work` with this context, which was made from the current one: what `work` takes from
+    /// its attempts is taken from the current one too. For layers between two that count them.
+    #[inline]
+    pub fn pass_on<T>(self, work: impl FnOnce() -> T) -> T {
+        struct CarryBack(Option<CallContext>);
+        impl Drop for CarryBack {
+            fn drop(&mut self) {
+                if let (Some(outer), Some(inner)) = (&mut self.0, CURRENT.get()) {
+                    outer.attempts_left = inner.attempts_left;
+                }
+                CURRENT.set(self.0);
+            }
+        }
+        let _carry_back = CarryBack(CURRENT.replace(Some(self)));
+        work()
+    }
+
     /// Wraps `future` so that every poll of it sees this context.
     pub const fn scope<F: Future>(self, future: F) -> Scoped<F> {
         Scoped { future, context: self.with_reading(None) }
@@ -221,5 +238,29 @@ impl<F: Future> Future for Scoped<F> {
         let (polled, context) = this.context.enter(|| this.future.poll(cx));
         *this.context = context;
         polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_between_two_retries_passes_on_what_the_inner_one_took() {
+        let (_, outer) = CallContext::NEW.with_attempt(1, 2).enter(|| {
+            let deadline = Moment::from_nanos(7);
+            CallContext::current().with_deadline(deadline).pass_on(|| {
+                assert_eq!(CallContext::current().deadline(), Some(deadline));
+                assert!(CallContext::take_attempt());
+            });
+            assert_eq!(CallContext::current().deadline(), None);
+        });
+        assert_eq!(outer.attempts_left(), Some(1));
+    }
+
+    #[test]
+    fn outside_of_any_call_nothing_is_left_behind() {
+        CallContext::NEW.with_attempt(1, 2).pass_on(|| assert!(CallContext::take_attempt()));
+        assert_eq!(CallContext::current(), CallContext::NEW);
     }
 }
