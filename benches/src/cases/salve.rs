@@ -1,12 +1,13 @@
-//! salve: the circuit breaker by each of its rules.
+//! salve: the circuit breaker by each of its rules, and the other patterns.
 
 use std::time::Duration;
 
 use salve_circuit_breaker::{CircuitBreakerLayer, Config, Handle, Rate, Window};
 use salve_core::{Ratio, Refusable, Rejection};
+use salve_timeout::TimeoutLayer;
 use tower::{Layer, ServiceBuilder};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN};
+use super::{BREAKER_CLOSED, BREAKER_OPEN, TIMEOUT};
 use crate::case::Case;
 use crate::inner::inner;
 use crate::memory::Instance;
@@ -43,6 +44,11 @@ fn rate(window: Window) -> Config {
     Config::new("bench").without_rules().with_rate(rate)
 }
 
+fn timeouts() -> TimeoutLayer {
+    let config = salve_timeout::Config::of_attempt("bench", Duration::from_secs(30));
+    TimeoutLayer::new(config).expect("the settings of this case are valid")
+}
+
 fn closed(name: &'static str, config: fn() -> Config) -> Case {
     Case::service(BREAKER_CLOSED, name, move || {
         let service = breaker(config()).layer(inner::<Failure>());
@@ -65,6 +71,15 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .refused()
         .contended(),
+        Case::service(TIMEOUT, "salve", || {
+            let service = timeouts().layer(inner::<Failure>());
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(TIMEOUT, "salve, call only", || {
+            let service = timeouts().call_only().layer(inner::<Failure>());
+            move || service.clone()
+        }),
     ]
 }
 
