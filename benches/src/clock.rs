@@ -1,4 +1,4 @@
-//! Readings of the machine: two clocks, context switches, and the runtime that batches run on.
+//! The machine: two clocks, context switches, processors, and the runtime that batches run on.
 //!
 //! The clocks are asked of the kernel directly, because thread CPU time has no `std` type and
 //! because salve's own clock is part of what is measured.
@@ -6,8 +6,10 @@
 use std::future::Future;
 use std::time::Duration;
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::Pid;
 use tokio::runtime::{Builder, Runtime};
 
 /// Time that this thread has spent on a processor.
@@ -48,6 +50,24 @@ impl Switches {
             involuntary: self.involuntary - earlier.involuntary,
         }
     }
+}
+
+/// Binds this thread to the `nth` of the processors that the process may use.
+///
+/// # Errors
+///
+/// If there are not that many.
+pub(crate) fn pin(nth: usize) -> Result<(), String> {
+    let this_thread = Pid::from_raw(0);
+    let told = |error| format!("processor affinity: {error}");
+    let allowed = sched_getaffinity(this_thread).map_err(told)?;
+    let processor = (0..CpuSet::count())
+        .filter(|&processor| allowed.is_set(processor) == Ok(true))
+        .nth(nth)
+        .ok_or_else(|| format!("contention needs {} processors", nth + 1))?;
+    let mut only = CpuSet::new();
+    only.set(processor).map_err(told)?;
+    sched_setaffinity(this_thread, &only).map_err(told)
 }
 
 /// The runtime of every measurement: one thread, with timers.

@@ -13,7 +13,8 @@ use crate::inner::{Failed, answer};
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::future(RETRY, "backon", || {
-            || |request| (move || answer::<Failed>(request)).retry(ExponentialBuilder::default())
+            let policy = ExponentialBuilder::default();
+            move || move |request| (move || answer!(Failed, request)).retry(policy)
         }),
         Case::future(RETRY, "tokio-retry2", || {
             || {
@@ -21,9 +22,7 @@ pub(crate) fn cases() -> Vec<Case> {
                     let delays = ExponentialBackoff::from_millis(100)
                         .max_delay(Duration::from_secs(60))
                         .take(2);
-                    tokio_retry2::Retry::spawn(delays, move || {
-                        answer::<RetryError<Failed>>(request)
-                    })
+                    tokio_retry2::Retry::spawn(delays, move || answer!(RetryError<Failed>, request))
                 }
             }
         }),

@@ -7,8 +7,8 @@ use crate::inner::{Failed, answer, inner};
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
-        Case::service("bare", "service", || inner::<Failed>).contended(),
-        Case::service("bare", "service, future boxed", || || inner::<Failed>().boxed_clone()),
-        Case::future("bare", "future", || || answer::<Failed>),
+        Case::service("bare", "service", || || inner!(Failed)).contended(),
+        Case::service("bare", "service, future boxed", || || inner!(Failed).boxed_clone()),
+        Case::future("bare", "future", || || |request| answer!(Failed, request)),
     ]
 }

@@ -41,7 +41,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let breaker = Config::new().build();
             move || {
                 let breaker = breaker.clone();
-                move |request| AsyncBreaker::call(&breaker, answer::<Failed>(request))
+                move |request| AsyncBreaker::call(&breaker, answer!(Failed, request))
             }
         })
         .contended(),
@@ -49,7 +49,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let breaker = consecutive();
             move || {
                 let breaker = breaker.clone();
-                move |request| AsyncBreaker::call(&breaker, answer::<Failed>(request))
+                move |request| AsyncBreaker::call(&breaker, answer!(Failed, request))
             }
         })
         .contended(),
@@ -57,7 +57,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let breaker = open();
             move || {
                 let breaker = breaker.clone();
-                move |request| AsyncBreaker::call(&breaker, answer::<Failed>(request))
+                move |request| AsyncBreaker::call(&breaker, answer!(Failed, request))
             }
         })
         .refused()

@@ -39,7 +39,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let breaker = AsyncRecloser::from(closed(WINDOW));
             move || {
                 let breaker = breaker.clone();
-                move |request| breaker.call(answer::<Failed>(request))
+                move |request| breaker.call(answer!(Failed, request))
             }
         })
         .contended(),
@@ -56,7 +56,7 @@ pub(crate) fn cases() -> Vec<Case> {
             let breaker = AsyncRecloser::from(open());
             move || {
                 let breaker = breaker.clone();
-                move |request| breaker.call(answer::<Failed>(request))
+                move |request| breaker.call(answer!(Failed, request))
             }
         })
         .refused()

@@ -51,7 +51,7 @@ fn timeouts() -> TimeoutLayer {
 
 fn closed(name: &'static str, config: fn() -> Config) -> Case {
     Case::service(BREAKER_CLOSED, name, move || {
-        let service = breaker(config()).layer(inner::<Failure>());
+        let service = breaker(config()).layer(inner!(Failure));
         move || service.clone()
     })
     .contended()
@@ -66,7 +66,7 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::service(BREAKER_OPEN, "salve", || {
             let layer = breaker(consecutive());
             layer.handle().open();
-            let service = ServiceBuilder::new().layer(layer).service(inner::<Failure>());
+            let service = ServiceBuilder::new().layer(layer).service(inner!(Failure));
             move || service.clone()
         })
         .refused()

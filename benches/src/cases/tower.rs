@@ -83,42 +83,38 @@ macro_rules! full {
             .layer(LoadShedLayer::new())
             .layer(ConcurrencyLimitLayer::new(PLACES))
             .layer(TimeoutLayer::new(DEADLINE))
-            .service(inner::<Failed>())
+            .service(inner!(Failed))
     };
 }
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::service(BULKHEAD, "tower ConcurrencyLimit", || {
-            let service =
-                ServiceBuilder::new().concurrency_limit(PLACES).service(inner::<Failed>());
+            let service = ServiceBuilder::new().concurrency_limit(PLACES).service(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(BULKHEAD, "tower LoadShed, ConcurrencyLimit", || {
-            let service = ServiceBuilder::new()
-                .load_shed()
-                .concurrency_limit(PLACES)
-                .service(inner::<Failed>());
+            let service =
+                ServiceBuilder::new().load_shed().concurrency_limit(PLACES).service(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(RETRY, "tower Retry", || {
-            let service =
-                ServiceBuilder::new().retry(Attempts { left: 2 }).service(inner::<Failed>());
+            let service = ServiceBuilder::new().retry(Attempts { left: 2 }).service(inner!(Failed));
             move || service.clone()
         }),
         Case::service(RETRY, "tower Retry, TpsBudget", || {
-            let service = ServiceBuilder::new().retry(Budgeted::new()).service(inner::<Failed>());
+            let service = ServiceBuilder::new().retry(Budgeted::new()).service(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(TIMEOUT, "tower Timeout", || {
-            let service = ServiceBuilder::new().timeout(DEADLINE).service(inner::<Failed>());
+            let service = ServiceBuilder::new().timeout(DEADLINE).service(inner!(Failed));
             move || service.clone()
         }),
         Case::service(FALLBACK, "tower Then", || {
-            let service = inner::<Failed>()
+            let service = inner!(Failed)
                 .then(|result: Result<u64, Failed>| ready(Ok::<_, Failed>(result.unwrap_or(0))));
             move || service.clone()
         }),
@@ -138,7 +134,7 @@ pub(crate) fn cases() -> Vec<Case> {
 pub(crate) fn instances() -> Vec<Instance> {
     vec![
         Instance::of("tower ConcurrencyLimit", || {
-            ServiceBuilder::new().concurrency_limit(PLACES).service(inner::<Failed>())
+            ServiceBuilder::new().concurrency_limit(PLACES).service(inner!(Failed))
         }),
         Instance::of("tower TpsBudget", TpsBudget::default),
         Instance::of("tower full stack, no breaker", || full!(Attempts { left: 2 })),

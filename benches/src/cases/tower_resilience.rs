@@ -46,7 +46,7 @@ fn timed(calls: u64) -> impl Service<u64> {
         .sliding_window_duration(HOUR)
         .build()
         .expect("the settings are valid");
-    let mut service = layer.layer(inner::<Failed>());
+    let mut service = layer.layer(inner!(Failed));
     let answered = settle(drive::service(&mut service, calls));
     assert_eq!(answered, calls, "the breaker is closed");
     service
@@ -60,65 +60,64 @@ macro_rules! full {
             .layer(breaker().build().expect("the settings are valid"))
             .layer(bulkhead(|config| config))
             .layer(TimeLimiterLayer::builder().timeout_duration(DEADLINE).build())
-            .service(inner::<Failed>())
+            .service(inner!(Failed))
     };
 }
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::service(BREAKER_CLOSED, "tower-resilience", || {
-            let service = breaker().build().expect("valid").layer(inner::<Failed>());
+            let service = breaker().build().expect("valid").layer(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(BREAKER_CLOSED, "tower-resilience, consecutive", || {
             let layer = breaker().consecutive_failures(5).build().expect("valid");
-            let service = layer.layer(inner::<Failed>());
+            let service = layer.layer(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(BREAKER_OPEN, "tower-resilience", || {
-            let service = open().layer(inner::<Failed>());
+            let service = open().layer(inner!(Failed));
             move || service.clone()
         })
         .refused()
         .contended(),
         Case::service(BULKHEAD, "tower-resilience, reject", || {
-            let service =
-                bulkhead(BulkheadConfigBuilder::reject_when_full).layer(inner::<Failed>());
+            let service = bulkhead(BulkheadConfigBuilder::reject_when_full).layer(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(BULKHEAD, "tower-resilience, wait", || {
-            let service = bulkhead(|config| config).layer(inner::<Failed>());
+            let service = bulkhead(|config| config).layer(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(BULKHEAD, "tower-resilience, backpressure", || {
-            let service = bulkhead(BulkheadConfigBuilder::backpressure).layer(inner::<Failed>());
+            let service = bulkhead(BulkheadConfigBuilder::backpressure).layer(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(RETRY, "tower-resilience", || {
             let layer = RetryLayer::<u64, u64, Failed>::builder().max_attempts(3).build();
-            let service = layer.layer(inner());
+            let service = layer.layer(inner!(Failed));
             move || service.clone()
         }),
         Case::service(RETRY, "tower-resilience, token bucket", || {
             let budget = RetryBudgetBuilder::new().token_bucket().build().expect("valid");
             let layer =
                 RetryLayer::<u64, u64, Failed>::builder().max_attempts(3).budget(budget).build();
-            let service = layer.layer(inner());
+            let service = layer.layer(inner!(Failed));
             move || service.clone()
         })
         .contended(),
         Case::service(TIMEOUT, "tower-resilience", || {
             let layer = TimeLimiterLayer::builder().timeout_duration(DEADLINE).build();
-            let service = layer.layer(inner::<Failed>());
+            let service = layer.layer(inner!(Failed));
             move || service.clone()
         }),
         Case::service(FALLBACK, "tower-resilience", || {
-            let service = FallbackLayer::<u64, u64, Failed>::value(0).layer(inner());
+            let service = FallbackLayer::<u64, u64, Failed>::value(0).layer(inner!(Failed));
             move || service.clone()
         }),
         Case::service(
@@ -136,15 +135,15 @@ pub(crate) fn cases() -> Vec<Case> {
 pub(crate) fn instances() -> Vec<Instance> {
     vec![
         Instance::of("tower-resilience breaker, window 100", || {
-            breaker().build().expect("valid").layer(inner::<Failed>())
+            breaker().build().expect("valid").layer(inner!(Failed))
         }),
         Instance::of("tower-resilience breaker, consecutive", || {
-            breaker().consecutive_failures(5).build().expect("valid").layer(inner::<Failed>())
+            breaker().consecutive_failures(5).build().expect("valid").layer(inner!(Failed))
         }),
         Instance::of("tower-resilience breaker, time window, 0 calls in it", || timed(0)),
         Instance::of("tower-resilience breaker, time window, 1000 calls in it", || timed(1000)),
         Instance::of("tower-resilience bulkhead", || {
-            bulkhead(|config| config).layer(inner::<Failed>())
+            bulkhead(|config| config).layer(inner!(Failed))
         }),
         Instance::of("tower-resilience full stack", || full!()),
     ]

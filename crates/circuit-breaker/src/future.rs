@@ -99,7 +99,7 @@ where
 }
 
 /// Counts the result, or leaves that to the answer's end where it has only begun.
-#[inline]
+#[inline(always)]
 fn conclude<L: Lane, C, T, E>(permit: &mut Permit<L>, classifier: &C, result: &Result<T, E>)
 where
     C: Classify<T, E>,
@@ -109,14 +109,14 @@ where
         Verdict::Rejected(rejection) => rejection.outcome(),
         Verdict::Judged(outcome) => outcome,
     };
-    if let Ok(response) = result
-        && outcome == Outcome::Success
-        && let Some(settlement) = classifier.settlement(response)
-    {
-        settlement.attach(permit.hand_over());
-        return;
+    if let (Ok(response), Outcome::Success) = (result, outcome) {
+        match classifier.settlement(response) {
+            None => permit.succeed(),
+            Some(settlement) => settlement.attach(permit.hand_over()),
+        }
+    } else {
+        permit.conclude(outcome);
     }
-    permit.conclude(outcome);
 }
 
 impl<F, C, L: Lane> fmt::Debug for ResponseFuture<F, C, L> {

@@ -18,7 +18,7 @@ pub struct Permit<L: Lane = Single> {
     lane: L,
     stay: u32,
     progress: Progress,
-    /// Set where a success must look at the clock or at the engine.
+    /// Set where a success may be a probe's, or slow.
     watch: Option<Watch>,
 }
 
@@ -105,9 +105,8 @@ impl<L: Lane> Permit<L> {
 
     /// A permit from a closed breaker that does not mind how long the call takes.
     #[inline]
-    pub(crate) fn untimed(lane: L, word: Word) -> Self {
-        let watch = word.is_stepped().then_some(Watch { probe: 0, limits: Limits::NONE });
-        Self { lane, stay: word.stay(), progress: Progress::Running, watch }
+    pub(crate) const fn untimed(lane: L, word: Word) -> Self {
+        Self { lane, stay: word.stay(), progress: Progress::Running, watch: None }
     }
 
     const fn ticket(&self) -> Ticket {
@@ -147,19 +146,30 @@ impl<L: Lane> Permit<L> {
     }
 
     /// Counts the outcome where the permit stands; only the first one counts.
-    #[inline]
     pub(crate) fn conclude(&mut self, outcome: Outcome) {
         if self.progress == Progress::Settled {
             return;
         }
+        match outcome {
+            Outcome::Success => return self.succeed(),
+            Outcome::Failure { .. } => self.fail(),
+            Outcome::Ignored => self.release(),
+        }
         self.progress = Progress::Settled;
-        match (outcome, &self.watch) {
-            (Outcome::Success, None) => {
-                self.lane.shared().add_success(self.lane.stripe(), self.stay);
+    }
+
+    /// Counts a success where the permit stands, unless something has been counted.
+    #[inline(always)]
+    pub(crate) fn succeed(&mut self) {
+        let settled = std::mem::replace(&mut self.progress, Progress::Settled);
+        let shared = self.lane.shared();
+        let plain = self.watch.is_none() && !shared.word().is_stepped();
+        if settled == Progress::Running {
+            if plain {
+                shared.add_success(self.lane.stripe(), self.stay);
+            } else {
+                self.succeed_watched();
             }
-            (Outcome::Success, Some(watch)) => self.succeed_watched(*watch),
-            (Outcome::Failure { .. }, _) => self.fail(),
-            (Outcome::Ignored, _) => self.release(),
         }
     }
 
@@ -169,14 +179,15 @@ impl<L: Lane> Permit<L> {
         Self { lane: self.lane.clone(), progress, ..*self }
     }
 
-    fn succeed_watched(&self, Watch { probe, limits }: Watch) {
+    /// Counts a success that may be a probe's, or slow, or in another time step.
+    fn succeed_watched(&self) {
         let shared = self.lane.shared();
         if self.stay == SHADOWED {
             return;
         }
         let now = clock::now();
-        let slow = now >= limits.slow_at;
-        if probe != 0 || slow {
+        let slow = now >= self.limits().slow_at;
+        if self.ticket().probe != 0 || slow {
             let mark = Mark { failed: false, slow };
             shared.record(self.ticket(), mark, now, || self.lane.key());
         } else if now >= shared.step_end() {

@@ -75,11 +75,24 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let classifier = self.classifier.clone();
         let was_ready = std::mem::take(&mut self.inner_is_ready);
         if was_ready && let Some(permit) = self.handle.admit_untimed() {
+            let classifier = self.classifier.clone();
             return ResponseFuture::admitted(permit, classifier, || self.inner.call(request));
         }
+        self.call_watched(request, was_ready)
+    }
+}
+
+impl<S, C> CircuitBreaker<S, C> {
+    // Apart from the usual path, whose future is then built where it is returned to.
+    #[inline(never)]
+    fn call_watched<Req>(&mut self, request: Req, was_ready: bool) -> ResponseFuture<S::Future, C>
+    where
+        S: Service<Req>,
+        C: Clone,
+    {
+        let classifier = self.classifier.clone();
         let admission = self.handle.admit();
         // An open breaker says that it is ready without asking, and may have become half-open.
         let ready = was_ready || admission.is_err() || is_ready_now(&mut self.inner);
