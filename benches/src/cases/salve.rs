@@ -72,12 +72,12 @@ pub(crate) fn cases() -> Vec<Case> {
         .refused()
         .contended(),
         Case::service(TIMEOUT, "salve", || {
-            let service = timeouts().layer(inner::<Failure>());
+            let service = timeouts().layer(inner!(Failure));
             move || service.clone()
         })
         .contended(),
         Case::service(TIMEOUT, "salve, call only", || {
-            let service = timeouts().call_only().layer(inner::<Failure>());
+            let service = timeouts().call_only().layer(inner!(Failure));
             move || service.clone()
         }),
     ]
