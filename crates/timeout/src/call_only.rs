@@ -105,7 +105,7 @@ where
             Begun::never()
         } else {
             let context = grant.hand_down(context.with_reading(Some(now)));
-            Begun::new(context.pass_on(|| self.inner.call(request)))
+            Begun::new(context.enter_moments(|| self.inner.call(request)))
         };
         ResponseFuture::granted(handle.clone(), grant, classifier.clone(), call)
     }

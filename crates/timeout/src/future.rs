@@ -36,7 +36,6 @@ pin_project! {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    NotBegun,
     Limited,
     /// Its time is over, which in shadow mode has been counted.
     Overdue,
@@ -105,14 +104,14 @@ impl<F, C> ResponseFuture<F, C> {
     /// A call whose time begins when it is first polled.
     #[inline]
     pub(crate) const fn new(handle: Handle, own: Option<Duration>, classifier: C, call: F) -> Self {
-        let stage = Stage::NotBegun;
+        let stage = Stage::Limited;
         Self { call, timer: None, grant: None, own, stage, handle, classifier }
     }
 
     /// A call whose time has begun.
     #[inline]
     pub(crate) const fn granted(handle: Handle, grant: Grant, classifier: C, call: F) -> Self {
-        let (grant, stage) = (Some(grant), Stage::NotBegun);
+        let (grant, stage) = (Some(grant), Stage::Limited);
         Self { call, timer: None, grant, own: None, stage, handle, classifier }
     }
 }
@@ -127,32 +126,50 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let context = CallContext::current();
+        if let Some(grant) = self.grant {
+            return self.poll_again(grant, context, cx);
+        }
+        let now = context.now();
+        let grant = self.handle.shared().limits().grant(self.own, &context, now);
+        self.poll_under(grant, context.with_reading(Some(now)), cx)
+    }
+}
+
+impl<F, C, T, E> ResponseFuture<F, C>
+where
+    F: Future<Output = Result<T, E>> + Call,
+    C: Classify<T, E>,
+    E: Refusable,
+{
+    #[inline(never)]
+    fn poll_again(
+        self: Pin<&mut Self>,
+        grant: Grant,
+        context: CallContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, E>> {
+        self.poll_under(grant, context, cx)
+    }
+
+    #[inline(always)]
+    fn poll_under(
+        self: Pin<&mut Self>,
+        grant: Grant,
+        context: CallContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, E>> {
         let mut this = self.project();
-        let mut context = CallContext::current();
-        let shared = this.handle.shared();
-        let grant = match *this.grant {
-            Some(grant) => grant,
-            None => {
-                let now = context.now();
-                context = context.with_reading(Some(now));
-                let grant = shared.limits().grant(*this.own, &context, now);
-                *this.grant = Some(grant);
-                grant
+        if grant.is_over() && *this.stage == Stage::Limited {
+            let rejection = this.handle.shared().time_out(&grant, Sent::No);
+            if !grant.shadow {
+                return Poll::Ready(Err(rejection.into()));
             }
-        };
-        if *this.stage == Stage::NotBegun {
-            *this.stage = Stage::Limited;
-            if grant.is_over() {
-                *this.stage = Stage::Overdue;
-                let rejection = shared.time_out(&grant, Sent::No);
-                if !grant.shadow {
-                    return Poll::Ready(Err(rejection.into()));
-                }
-            }
+            *this.stage = Stage::Overdue;
         }
         // The call comes before the timer: a result that is there wins.
         let call = this.call.as_mut();
-        if let Poll::Ready(result) = grant.hand_down(context).pass_on(|| call.poll(cx)) {
+        if let Poll::Ready(result) = grant.hand_down(context).enter_moments(|| call.poll(cx)) {
             if let Ok(response) = &result
                 && !grant.shadow
                 && let Some(settlement) = this.classifier.settlement(response)
@@ -161,12 +178,13 @@ where
             }
             return Poll::Ready(result);
         }
+        *this.grant = Some(grant);
         if *this.stage == Stage::Overdue || poll_timer(this.timer, &grant, cx).is_pending() {
             return Poll::Pending;
         }
         *this.stage = Stage::Overdue;
         let sent = if this.call.as_ref().is_sent() { Sent::Unknown } else { Sent::No };
-        let rejection = shared.time_out(&grant, sent);
+        let rejection = this.handle.shared().time_out(&grant, sent);
         if grant.shadow { Poll::Pending } else { Poll::Ready(Err(rejection.into())) }
     }
 }

@@ -113,8 +113,8 @@ impl Sensor for Handle {
     }
 
     fn read(&self, report: &mut dyn FnMut(Reading)) {
-        let limits = self.0.limits();
-        for (name, limit) in [("attempt_limit", limits.attempt), ("total_limit", limits.total)] {
+        let config = self.config();
+        for (name, limit) in [("attempt_limit", config.attempt), ("total_limit", config.total)] {
             if let Some(limit) = limit {
                 report(Reading { name, value: limit.as_secs_f64(), unit: Unit::Seconds });
             }

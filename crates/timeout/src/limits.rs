@@ -2,14 +2,33 @@
 
 use std::time::Duration;
 
-use salve_core::{CallContext, Enforcement, Moment, Reason};
+use salve_core::{CallContext, Moment, Reason, nanos};
 
 /// The limits that a call is made under. Time is an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    pub(crate) attempt: Option<Duration>,
-    pub(crate) total: Option<Duration>,
-    pub(crate) enforcement: Enforcement,
+    pub(crate) attempt: Span,
+    pub(crate) total: Span,
+    pub(crate) shadow: bool,
+}
+
+/// A length of time in nanoseconds; the largest is no limit. Each call adds two of them to its
+/// moment, so they are not taken apart into seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) u64);
+
+impl Span {
+    pub(crate) const UNLIMITED: Self = Self(u64::MAX);
+
+    #[inline]
+    pub(crate) fn of(limit: Option<Duration>) -> Self {
+        limit.map_or(Self::UNLIMITED, |limit| Self(nanos(limit)))
+    }
+
+    #[inline]
+    fn from(self, start: Moment) -> Moment {
+        Moment::from_nanos(start.as_nanos().saturating_add(self.0))
+    }
 }
 
 /// What one call was given.
@@ -42,23 +61,17 @@ impl Limits {
     /// The deadline of a call that begins at `now`; `own` replaces the attempt's limit.
     #[inline]
     pub(crate) fn grant(self, own: Option<Duration>, context: &CallContext, now: Moment) -> Grant {
-        let total = match self.total {
-            Some(total) => context.started().unwrap_or(now).after(total),
-            None => Moment::MAX,
-        };
+        let total = self.total.from(context.started().unwrap_or(now));
         let call = context.deadline().unwrap_or(Moment::MAX).min(total);
-        let attempt = match own.or(self.attempt) {
-            Some(limit) => now.after(limit),
-            None => Moment::MAX,
-        };
+        let attempt = own.map_or(self.attempt, |own| Span(nanos(own))).from(now);
         let (deadline, limit) =
             if attempt < call { (attempt, Limit::Attempt) } else { (call, Limit::Call) };
         Grant {
             deadline,
             began: now,
             limit,
-            tells_start: self.total.is_some(),
-            shadow: self.enforcement == Enforcement::Shadow,
+            tells_start: self.total != Span::UNLIMITED,
+            shadow: self.shadow,
         }
     }
 }
@@ -112,11 +125,8 @@ mod tests {
             now in 100_u64..110,
             shadow: bool,
         ) {
-            let limits = Limits {
-                attempt: attempt.map(Duration::from_nanos),
-                total: total.map(Duration::from_nanos),
-                enforcement: if shadow { Enforcement::Shadow } else { Enforcement::Enforce },
-            };
+            let span = |nanos: Option<u64>| Span::of(nanos.map(Duration::from_nanos));
+            let limits = Limits { attempt: span(attempt), total: span(total), shadow };
             let mut context = CallContext::NEW;
             context = outer.map_or(context, |outer| context.with_deadline(at(outer)));
             context = started.map_or(context, |started| context.with_started(at(started)));
@@ -136,7 +146,7 @@ mod tests {
             if shadow {
                 prop_assert_eq!(inner, context);
             } else {
-                prop_assert_eq!(inner.deadline(), Some(at(least)));
+                prop_assert_eq!(inner.deadline(), (least < u64::MAX).then(|| at(least)));
                 let start = started.or(total.map(|_| now)).map(at);
                 prop_assert_eq!(inner.started(), start);
             }

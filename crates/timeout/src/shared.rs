@@ -1,27 +1,24 @@
 //! The limits as calls read them while they may change, and what is counted.
 
-use std::time::Duration;
-
 use salve_core::sync::{AtomicU64, Lock, Ordering};
-use salve_core::{Enforcement, Events, Origin, Rejection, Sent, Told, clock, nanos};
+use salve_core::{Enforcement, Events, Origin, Rejection, Sent, Told, clock};
 
 use crate::config::{Config, ROOM};
 use crate::event::Event;
-use crate::limits::{Grant, Limit, Limits};
+use crate::limits::{Grant, Limit, Limits, Span};
 
 /// What every call under one timeout shares.
 ///
 /// # Invariants
 /// 1. The words are written only under `config`'s lock, and `version` is odd meanwhile: whoever
-///    reads the same even version before and after has read limits that belong together.
+///    reads the same even version before and after has read limits that belong together. Its
+///    second bit says whether they are only a shadow.
 /// 2. Listeners are told with no lock held.
 #[derive(Debug)]
 pub(crate) struct Shared {
     version: AtomicU64,
-    /// In nanoseconds; the largest number is none.
     attempt: AtomicU64,
     total: AtomicU64,
-    shadow: AtomicU64,
     config: Lock<Config>,
     pub(crate) origin: Origin,
     pub(crate) events: Events<Event>,
@@ -49,17 +46,18 @@ pub struct TimeoutCounts {
     pub shadow: u64,
 }
 
-const NONE: u64 = u64::MAX;
+const CHANGING: u64 = 1;
+const SHADOW: u64 = 2;
+const NEXT: u64 = 4;
 
 impl Shared {
     pub(crate) fn new(config: Config) -> Self {
         let origin = Origin::new(ROOM, config.name.clone());
-        let word = || AtomicU64::new(NONE);
+        let word = || AtomicU64::new(0);
         let shared = Self {
             version: AtomicU64::new(0),
             attempt: word(),
             total: word(),
-            shadow: word(),
             config: Lock::new(config.clone()),
             origin,
             events: Events::default(),
@@ -72,11 +70,11 @@ impl Shared {
     pub(crate) fn reconfigure(&self, config: Config) {
         let mut current = self.config.lock();
         let store = |word: &AtomicU64, value: u64| word.store(value, Ordering::Release);
-        self.version.fetch_add(1, Ordering::AcqRel);
-        store(&self.attempt, config.attempt.map_or(NONE, nanos));
-        store(&self.total, config.total.map_or(NONE, nanos));
-        store(&self.shadow, u64::from(config.enforcement == Enforcement::Shadow));
-        self.version.fetch_add(1, Ordering::AcqRel);
+        let version = self.version.fetch_or(CHANGING, Ordering::AcqRel) & !(CHANGING | SHADOW);
+        store(&self.attempt, Span::of(config.attempt).0);
+        store(&self.total, Span::of(config.total).0);
+        let shadow = if config.enforcement == Enforcement::Shadow { SHADOW } else { 0 };
+        store(&self.version, (version + NEXT) | shadow);
         *current = config;
     }
 
@@ -87,23 +85,19 @@ impl Shared {
     #[inline]
     pub(crate) fn limits(&self) -> Limits {
         let version = self.version.load(Ordering::Acquire);
-        let read = |word: &AtomicU64| {
-            let nanos = word.load(Ordering::Acquire);
-            (nanos != NONE).then(|| Duration::from_nanos(nanos))
-        };
-        let (attempt, total) = (read(&self.attempt), read(&self.total));
-        let shadow = self.shadow.load(Ordering::Acquire) == 1;
-        if version % 2 == 1 || self.version.load(Ordering::Relaxed) != version {
+        let attempt = Span(self.attempt.load(Ordering::Acquire));
+        let total = Span(self.total.load(Ordering::Acquire));
+        if version & CHANGING != 0 || self.version.load(Ordering::Relaxed) != version {
             return self.limits_while_they_change();
         }
-        let enforcement = if shadow { Enforcement::Shadow } else { Enforcement::Enforce };
-        Limits { attempt, total, enforcement }
+        Limits { attempt, total, shadow: version & SHADOW != 0 }
     }
 
     #[cold]
     fn limits_while_they_change(&self) -> Limits {
         let config = self.config.lock();
-        Limits { attempt: config.attempt, total: config.total, enforcement: config.enforcement }
+        let shadow = config.enforcement == Enforcement::Shadow;
+        Limits { attempt: Span::of(config.attempt), total: Span::of(config.total), shadow }
     }
 
     /// Counts and tells that the time of a call is over, and makes the rejection.
@@ -143,24 +137,27 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// Limits that belong together differ by one second; a mix of two settings would not.
     #[test]
     fn no_call_sees_half_of_new_settings() {
+        let second = Duration::from_secs(1);
         let pair = |seconds| {
             let attempt = Duration::from_secs(seconds);
-            Config::of_attempt("test", attempt).with_total(attempt + Duration::from_secs(1))
+            Config::of_attempt("test", attempt).with_total(attempt + second)
         };
         let shared = Shared::new(pair(1));
         std::thread::scope(|scope| {
             let writer = scope.spawn(|| (1..5_000).for_each(|n| shared.reconfigure(pair(n))));
             while !writer.is_finished() {
                 let limits = shared.limits();
-                let apart = limits.total.unwrap() - limits.attempt.unwrap();
-                assert_eq!(apart, Duration::from_secs(1));
+                let apart = limits.total.0 - limits.attempt.0;
+                assert_eq!(Duration::from_nanos(apart), second);
             }
         });
-        assert_eq!(shared.limits().attempt, Some(Duration::from_secs(4_999)));
+        assert_eq!(shared.limits().attempt, Span::of(Some(4_999 * second)));
     }
 }
