@@ -1,13 +1,14 @@
-//! salve: the circuit breaker by each of its rules, and retries.
+//! salve: the circuit breaker by each of its rules, and the other patterns.
 
 use std::time::Duration;
 
 use salve_circuit_breaker::{CircuitBreakerLayer, Config, Handle, Rate, Window};
 use salve_core::{Ratio, Refusable, Rejection, Repeatable};
 use salve_retry::RetryLayer;
+use salve_timeout::TimeoutLayer;
 use tower::{Layer, ServiceBuilder};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN, RETRY};
+use super::{BREAKER_CLOSED, BREAKER_OPEN, RETRY, TIMEOUT};
 use crate::case::Case;
 use crate::inner::inner;
 use crate::memory::Instance;
@@ -44,6 +45,11 @@ fn rate(window: Window) -> Config {
     Config::new("bench").without_rules().with_rate(rate)
 }
 
+fn timeouts() -> TimeoutLayer {
+    let config = salve_timeout::Config::of_attempt("bench", Duration::from_secs(30));
+    TimeoutLayer::new(config).expect("the settings of this case are valid")
+}
+
 fn closed(name: &'static str, config: fn() -> Config) -> Case {
     Case::service(BREAKER_CLOSED, name, move || {
         let service = breaker(config()).layer(inner!(Failure));
@@ -61,12 +67,12 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::service(RETRY, "salve", || {
             let layer = retry().without_budget().with_request_rule(Repeatable);
-            let service = layer.layer(inner::<Failure>());
+            let service = layer.layer(inner!(Failure));
             move || service.clone()
         })
         .contended(),
         Case::service(RETRY, "salve, budget", || {
-            let service = retry().with_request_rule(Repeatable).layer(inner::<Failure>());
+            let service = retry().with_request_rule(Repeatable).layer(inner!(Failure));
             move || service.clone()
         })
         .contended(),
@@ -82,6 +88,15 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .refused()
         .contended(),
+        Case::service(TIMEOUT, "salve", || {
+            let service = timeouts().layer(inner!(Failure));
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(TIMEOUT, "salve, call only", || {
+            let service = timeouts().call_only().layer(inner!(Failure));
+            move || service.clone()
+        }),
     ]
 }
 

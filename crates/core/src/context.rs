@@ -1,6 +1,7 @@
 //! What a call knows about itself on its way through the layers.
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,9 +10,57 @@ use std::time::Duration;
 use crate::{Class, Moment, clock};
 
 thread_local! {
-    /// Set only while a scope's closure or future runs, like tokio's task-locals, but without
-    /// tokio's runtime features and at the price of one copy in and one copy out.
-    static CURRENT: Cell<Option<CallContext>> = const { Cell::new(None) };
+    /// What is set while a scope's closure or future runs, like tokio's task-locals, but without
+    /// tokio's runtime features. Each field is a cell of its own, so that whoever reads or changes
+    /// one of them does not copy the others.
+    static CURRENT: Current = const {
+        Current {
+            deadline: Cell::new(CallContext::NEW.deadline),
+            started: Cell::new(CallContext::NEW.started),
+            reading: Cell::new(CallContext::NEW.reading),
+            attempts_left: Cell::new(CallContext::NEW.attempts_left),
+            attempt: Cell::new(CallContext::NEW.attempt),
+            class: Cell::new(CallContext::NEW.class),
+        }
+    };
+}
+
+struct Current {
+    deadline: Cell<Moment>,
+    started: Cell<Moment>,
+    reading: Cell<Moment>,
+    attempts_left: Cell<Option<u32>>,
+    attempt: Cell<u32>,
+    class: Cell<Class>,
+}
+
+impl Current {
+    #[inline]
+    fn get(&self) -> CallContext {
+        CallContext {
+            deadline: self.deadline.get(),
+            started: self.started.get(),
+            reading: self.reading.get(),
+            attempts_left: self.attempts_left.get(),
+            attempt: self.attempt.get(),
+            class: self.class.get(),
+        }
+    }
+
+    #[inline]
+    fn set(&self, context: CallContext) {
+        self.set_moments(context);
+        self.attempts_left.set(context.attempts_left);
+        self.attempt.set(context.attempt);
+        self.class.set(context.class);
+    }
+
+    #[inline]
+    fn set_moments(&self, context: CallContext) {
+        self.deadline.set(context.deadline);
+        self.started.set(context.started);
+        self.reading.set(context.reading);
+    }
 }
 
 /// Deadline, attempt and class of the call that is being made.
@@ -30,14 +79,34 @@ thread_local! {
 /// tokio::spawn(context.scope(work()));
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// It is copied around each poll, so absent moments take no words of their own.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CallContext {
-    deadline: Option<Moment>,
+    deadline: Moment,
+    started: Moment,
+    reading: Moment,
     attempts_left: Option<u32>,
     attempt: u32,
     class: Class,
-    started: Option<Moment>,
-    reading: Option<Moment>,
+}
+
+/// Stands for no moment: as a deadline it is never reached, and no clock shows it.
+const NONE: Moment = Moment::MAX;
+
+const fn known(moment: Moment) -> Option<Moment> {
+    if moment.as_nanos() == NONE.as_nanos() { None } else { Some(moment) }
+}
+
+impl fmt::Debug for CallContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallContext")
+            .field("deadline", &self.deadline())
+            .field("attempt", &self.attempt)
+            .field("attempts_left", &self.attempts_left)
+            .field("started", &self.started())
+            .field("class", &self.class)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for CallContext {
@@ -49,32 +118,32 @@ impl Default for CallContext {
 impl CallContext {
     /// A first attempt of normal class, without a deadline.
     pub const NEW: Self = Self {
-        deadline: None,
+        deadline: NONE,
+        started: NONE,
+        reading: NONE,
         attempts_left: None,
         attempt: 1,
         class: Class::Normal,
-        started: None,
-        reading: None,
     };
 
     /// The context of the call being made here, or [`CallContext::NEW`] outside of one.
     #[must_use]
     #[inline]
     pub fn current() -> Self {
-        CURRENT.get().unwrap_or(Self::NEW)
+        CURRENT.with(Current::get)
     }
 
     /// When the whole call must have been answered.
     #[must_use]
     #[inline]
     pub const fn deadline(&self) -> Option<Moment> {
-        self.deadline
+        known(self.deadline)
     }
 
     /// The time left until the deadline at `now`; zero once it has passed.
     #[must_use]
     pub fn remaining(&self, now: Moment) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.since(now))
+        self.deadline().map(|deadline| deadline.since(now))
     }
 
     /// The number of this attempt, counted from 1.
@@ -102,7 +171,7 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn started(&self) -> Option<Moment> {
-        self.started
+        known(self.started)
     }
 
     /// Brings the deadline forward to `deadline`; a later one than it has is ignored, so that an
@@ -110,10 +179,9 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn with_deadline(mut self, deadline: Moment) -> Self {
-        self.deadline = match self.deadline {
-            Some(sooner) if sooner.as_nanos() <= deadline.as_nanos() => Some(sooner),
-            _ => Some(deadline),
-        };
+        if deadline.as_nanos() < self.deadline.as_nanos() {
+            self.deadline = deadline;
+        }
         self
     }
 
@@ -138,8 +206,8 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn with_started(mut self, started: Moment) -> Self {
-        if self.started.is_none() {
-            self.started = Some(started);
+        if self.started().is_none() {
+            self.started = started;
         }
         self
     }
@@ -148,7 +216,10 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn with_reading(mut self, reading: Option<Moment>) -> Self {
-        self.reading = reading;
+        self.reading = match reading {
+            Some(reading) => reading,
+            None => NONE,
+        };
         self
     }
 
@@ -156,7 +227,7 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub fn now(&self) -> Moment {
-        match self.reading {
+        match known(self.reading) {
             Some(reading) => reading,
             None => clock::now(),
         }
@@ -166,17 +237,34 @@ impl CallContext {
     /// it: nested retries take from its attempts.
     #[inline]
     pub fn enter<T>(self, work: impl FnOnce() -> T) -> (T, Self) {
-        struct Restore(Option<CallContext>);
+        struct Restore(CallContext);
         impl Drop for Restore {
+            #[inline(always)]
             fn drop(&mut self) {
-                CURRENT.set(self.0);
+                CURRENT.with(|current| current.set(self.0));
             }
         }
-        let restore = Restore(CURRENT.replace(Some(self)));
+        let _restore = Restore(Self::current());
+        CURRENT.with(|current| current.set(self));
         let result = work();
-        let left_behind = CURRENT.get().unwrap_or(self);
-        drop(restore);
-        (result, left_behind)
+        (result, Self::current())
+    }
+
+    /// Runs `work` with the deadline, start and reading of this context, which was made from the
+    /// current one. Everything else stays the current one's: what nested retries take from its
+    /// attempts is taken for good. For layers that deal with time alone.
+    #[inline]
+    pub fn enter_moments<T>(self, work: impl FnOnce() -> T) -> T {
+        struct Restore(CallContext);
+        impl Drop for Restore {
+            #[inline(always)]
+            fn drop(&mut self) {
+                CURRENT.with(|current| current.set_moments(self.0));
+            }
+        }
+        let _restore = Restore(Self::current());
+        CURRENT.with(|current| current.set_moments(self));
+        work()
     }
 
     /// Wraps `future` so that every poll of it sees this context.
@@ -189,16 +277,14 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub fn take_attempt() -> bool {
-        let Some(mut context) = CURRENT.get() else { return true };
-        match context.attempts_left {
+        CURRENT.with(|current| match current.attempts_left.get() {
             None => true,
             Some(0) => false,
             Some(left) => {
-                context.attempts_left = Some(left - 1);
-                CURRENT.set(Some(context));
+                current.attempts_left.set(Some(left - 1));
                 true
             }
-        }
+        })
     }
 }
 
@@ -221,5 +307,36 @@ impl<F: Future> Future for Scoped<F> {
         let (polled, context) = this.context.enter(|| this.future.poll(cx));
         *this.context = context;
         polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_layer_between_two_retries_leaves_the_attempts_to_them() {
+        let (_, outer) = CallContext::NEW.with_attempt(1, 2).enter(|| {
+            let deadline = Moment::from_nanos(7);
+            CallContext::current().with_deadline(deadline).enter_moments(|| {
+                assert_eq!(CallContext::current().deadline(), Some(deadline));
+                assert!(CallContext::take_attempt());
+            });
+            assert_eq!(CallContext::current().deadline(), None);
+        });
+        assert_eq!(outer.attempts_left(), Some(1));
+    }
+
+    #[test]
+    fn what_was_current_is_so_again_after_a_panic() {
+        let context = CallContext::NEW.with_deadline(Moment::from_nanos(7)).with_attempt(2, 5);
+        let panicking: [fn(CallContext); 2] = [
+            |context| context.enter(|| panic!("in enter")).0,
+            |context| context.enter_moments(|| panic!("in enter_moments")),
+        ];
+        for enter in panicking {
+            assert!(std::panic::catch_unwind(|| enter(context)).is_err());
+            assert_eq!(CallContext::current(), CallContext::NEW);
+        }
     }
 }

@@ -43,6 +43,6 @@ impl Moment {
 /// A duration in nanoseconds, or `u64::MAX` where that overflows.
 #[must_use]
 pub const fn nanos(duration: Duration) -> u64 {
-    let nanos = duration.as_nanos();
-    if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(duration.subsec_nanos() as u64)
 }

@@ -29,6 +29,13 @@ impl<S: Service<Req>, Req> Oneshot<S, Req> {
     pub const fn new(service: S, request: Req) -> Self {
         Self { service, request: Some(request), response: None }
     }
+
+    /// Whether the service has taken the request; until then nothing has been sent.
+    #[must_use]
+    #[inline]
+    pub const fn is_called(&self) -> bool {
+        self.request.is_none()
+    }
 }
 
 impl<S: Service<Req>, Req> Future for Oneshot<S, Req> {
@@ -53,6 +60,6 @@ impl<S: Service<Req>, Req> Future for Oneshot<S, Req> {
 
 impl<S: Service<Req>, Req> std::fmt::Debug for Oneshot<S, Req> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Oneshot").field("called", &self.request.is_none()).finish()
+        f.debug_struct("Oneshot").field("called", &self.is_called()).finish()
     }
 }

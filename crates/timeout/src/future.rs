@@ -1,0 +1,207 @@
+//! The future of a call under time limits.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use salve_core::{CallContext, Classify, ErrorsAreFailures, Oneshot, Refusable, Sent, clock};
+use tokio::time::Sleep;
+use tower_service::Service;
+
+use crate::handle::Handle;
+use crate::limits::Grant;
+
+pin_project! {
+    /// The response of a call under time limits.
+    ///
+    /// # Cancellation
+    /// Dropped before its end, it drops the inner call; nothing is counted.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, C = ErrorsAreFailures> {
+        #[pin]
+        call: F,
+        // Made only when the inner call has to be waited for.
+        #[pin]
+        timer: Option<Sleep>,
+        grant: Option<Grant>,
+        own: Option<Duration>,
+        stage: Stage,
+        handle: Handle,
+        classifier: C,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Limited,
+    /// Its time is over, which in shadow mode has been counted.
+    Overdue,
+}
+
+/// A call that can say whether it may have been sent. Sealed: [`Oneshot`] and [`Begun`].
+pub trait Call: private::Call {}
+
+mod private {
+    pub trait Call {
+        fn is_sent(&self) -> bool;
+    }
+}
+
+impl<S: Service<Req>, Req> Call for Oneshot<S, Req> {}
+
+impl<S: Service<Req>, Req> private::Call for Oneshot<S, Req> {
+    fn is_sent(&self) -> bool {
+        self.is_called()
+    }
+}
+
+pin_project! {
+    /// A call that cannot be told from one that has been sent once it is polled.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Begun<F> {
+        #[pin]
+        future: Option<F>,
+    }
+}
+
+impl<F> Begun<F> {
+    #[inline]
+    pub(crate) const fn new(future: F) -> Self {
+        Self { future: Some(future) }
+    }
+
+    /// A call that is not made.
+    pub(crate) const fn never() -> Self {
+        Self { future: None }
+    }
+}
+
+impl<F: Future> Future for Begun<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.project().future.as_pin_mut() {
+            Some(future) => future.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> Call for Begun<F> {}
+
+impl<F> private::Call for Begun<F> {
+    fn is_sent(&self) -> bool {
+        self.future.is_some()
+    }
+}
+
+impl<F, C> ResponseFuture<F, C> {
+    /// A call whose time begins when it is first polled.
+    #[inline]
+    pub(crate) const fn new(handle: Handle, own: Option<Duration>, classifier: C, call: F) -> Self {
+        let stage = Stage::Limited;
+        Self { call, timer: None, grant: None, own, stage, handle, classifier }
+    }
+
+    /// A call whose time has begun.
+    #[inline]
+    pub(crate) const fn granted(handle: Handle, grant: Grant, classifier: C, call: F) -> Self {
+        let (grant, stage) = (Some(grant), Stage::Limited);
+        Self { call, timer: None, grant, own: None, stage, handle, classifier }
+    }
+}
+
+impl<F, C, T, E> Future for ResponseFuture<F, C>
+where
+    F: Future<Output = Result<T, E>> + Call,
+    C: Classify<T, E>,
+    E: Refusable,
+{
+    type Output = Result<T, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let context = CallContext::current();
+        if let Some(grant) = self.grant {
+            return self.poll_again(grant, context, cx);
+        }
+        let now = context.now();
+        let grant = self.handle.shared().limits().grant(self.own, &context, now);
+        self.poll_under(grant, context.with_reading(Some(now)), cx)
+    }
+}
+
+impl<F, C, T, E> ResponseFuture<F, C>
+where
+    F: Future<Output = Result<T, E>> + Call,
+    C: Classify<T, E>,
+    E: Refusable,
+{
+    #[inline(never)]
+    fn poll_again(
+        self: Pin<&mut Self>,
+        grant: Grant,
+        context: CallContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, E>> {
+        self.poll_under(grant, context, cx)
+    }
+
+    #[inline(always)]
+    fn poll_under(
+        self: Pin<&mut Self>,
+        grant: Grant,
+        context: CallContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, E>> {
+        let mut this = self.project();
+        if grant.is_over() && *this.stage == Stage::Limited {
+            let rejection = this.handle.shared().time_out(&grant, Sent::No);
+            if !grant.shadow {
+                return Poll::Ready(Err(rejection.into()));
+            }
+            *this.stage = Stage::Overdue;
+        }
+        // The call comes before the timer: a result that is there wins.
+        let call = this.call.as_mut();
+        if let Poll::Ready(result) = grant.hand_down(context).enter_moments(|| call.poll(cx)) {
+            if let Ok(response) = &result
+                && !grant.shadow
+                && let Some(settlement) = this.classifier.settlement(response)
+            {
+                settlement.limit(grant.deadline);
+            }
+            return Poll::Ready(result);
+        }
+        *this.grant = Some(grant);
+        if *this.stage == Stage::Overdue || poll_timer(this.timer, &grant, cx).is_pending() {
+            return Poll::Pending;
+        }
+        *this.stage = Stage::Overdue;
+        let sent = if this.call.as_ref().is_sent() { Sent::Unknown } else { Sent::No };
+        let rejection = this.handle.shared().time_out(&grant, sent);
+        if grant.shadow { Poll::Pending } else { Poll::Ready(Err(rejection.into())) }
+    }
+}
+
+#[cold]
+fn poll_timer(mut timer: Pin<&mut Option<Sleep>>, grant: &Grant, cx: &mut Context<'_>) -> Poll<()> {
+    if timer.is_none() {
+        timer.set(Some(tokio::time::sleep_until(clock::instant(grant.deadline))));
+    }
+    match timer.as_pin_mut() {
+        Some(timer) => timer.poll(cx),
+        None => Poll::Pending,
+    }
+}
+
+impl<F, C> fmt::Debug for ResponseFuture<F, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
