@@ -1,7 +1,39 @@
 //! Keeps a program's calls to other systems alive.
 //!
-//! `salve` joins a family of small crates, each of them a tower layer that also works without
-//! tower: [circuit breaker](circuit_breaker).
+//! `salve` joins a family of small crates. Each of them is a [tower](https://docs.rs/tower) layer
+//! that also works without tower, and [`stack`] puts them around a client in an order that is
+//! argued for, with defaults that are safe to start from:
+//!
+//! ```
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (layer, handle) = salve::stack("inventory").build()?;
+//! let client = service_fn(|item: &'static str| async move {
+//!     Ok::<_, std::io::Error>(item.len())
+//! });
+//! let client = layer.layer(client);
+//! assert_eq!(client.oneshot("screws").await?, 6);
+//! assert_eq!(handle.in_flight(), 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`circuit_breaker`] | stops calling what is down, and finds out carefully when it is back |
+//! | [`retry`] | attempts again what may succeed, within a budget |
+//! | [`bulkhead`] | bounds how many calls are under way, and who waits |
+//! | [`timeout`] | bounds how long an attempt and a call may take |
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `http` | classifier, idempotent requests, guarded bodies and deadlines for `http` |
+//! | `reqwest` | the same for `reqwest`'s own types |
+//! | `grpc` | a classifier of gRPC codes, for `tonic` |
+//! | `sqlx`, `redis` | classifiers of their errors |
+//! | `tracing` | one span a call and one event an attempt |
 
 mod error;
 mod gate;
@@ -10,16 +42,30 @@ pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 mod lift;
+mod part;
+pub mod prelude;
 #[cfg(feature = "redis")]
 pub mod redis;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 #[cfg(feature = "sqlx")]
 pub mod sql;
+mod stack;
+mod stack_handle;
+mod stack_layer;
+#[cfg(feature = "tracing")]
+pub mod trace;
 
+pub use salve_bulkhead as bulkhead;
 pub use salve_circuit_breaker as circuit_breaker;
 pub use salve_core::*;
+pub use salve_retry as retry;
+pub use salve_timeout as timeout;
 
 pub use error::{Error, Lifted};
 pub use gate::{GateLayer, Gated, GatedFuture};
 pub use lift::{Lift, LiftFuture, LiftLayer, lift};
+pub use part::{Part, PartFuture};
+pub use stack::{Stack, stack};
+pub use stack_handle::StackHandle;
+pub use stack_layer::{FlatStackLayer, StackLayer, Stacked};

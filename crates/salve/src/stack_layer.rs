@@ -1,0 +1,101 @@
+//! The layers of a built stack, put together in the order that `stack.rs` argues for.
+
+use salve_core::ErrorsAreFailures;
+use salve_retry::ByClone;
+use tower_layer::Layer;
+
+use crate::bulkhead::{Bulkhead, BulkheadLayer};
+use crate::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer};
+use crate::gate::{GateLayer, Gated};
+use crate::part::Part;
+use crate::retry::{NoDeadLetters, Retry, RetryLayer};
+use crate::stack::Rules;
+use crate::stack_handle::StackHandle;
+use crate::timeout::{ConfiguredLimit, Timeout, TimeoutLayer};
+use crate::{Lift, Lifted, Unrepeatable, lift};
+
+#[cfg(feature = "tracing")]
+use crate::trace::{TraceAttempt, TraceAttemptLayer, TraceCall, TraceCallLayer};
+
+/// The layer of a stack around a service of any error type.
+#[derive(Clone, Debug)]
+pub struct StackLayer<C = ErrorsAreFailures, R = Unrepeatable, Q = ByClone>(
+    pub(crate) FlatStackLayer<Lifted<C>, R, Q>,
+);
+
+/// The layer of a stack around a service whose own error can carry a refusal.
+#[derive(Clone, Debug)]
+pub struct FlatStackLayer<C = ErrorsAreFailures, R = Unrepeatable, Q = ByClone> {
+    pub(crate) handle: StackHandle,
+    pub(crate) rules: Rules<C, R, Q>,
+}
+
+#[cfg(feature = "tracing")]
+type Told<S> = TraceAttempt<S>;
+#[cfg(not(feature = "tracing"))]
+type Told<S> = S;
+
+type Limited<S, C> = Part<Timeout<S, ConfiguredLimit, C>, S>;
+type Attempt<S, C> = Limited<Told<S>, C>;
+type Placed<S, C, R> = Part<Bulkhead<Attempt<S, C>, R, C>, Attempt<S, C>>;
+type Broken<S, C, R> = Part<CircuitBreaker<Placed<S, C, R>, C>, Placed<S, C, R>>;
+type Retried<S, C, R, Q> = Part<
+    Retry<Broken<S, C, R>, salve_retry::Rules<C, R, Q, NoDeadLetters>>,
+    Broken<S, C, R>,
+>;
+type Whole<S, C, R, Q> = Gated<Limited<Retried<S, C, R, Q>, C>>;
+
+/// A service with a stack around it.
+#[cfg(feature = "tracing")]
+pub type Stacked<S, C, R, Q> = TraceCall<Whole<S, C, R, Q>>;
+/// A service with a stack around it.
+#[cfg(not(feature = "tracing"))]
+pub type Stacked<S, C, R, Q> = Whole<S, C, R, Q>;
+
+impl<S, C: Clone, R: Clone, Q: Clone> Layer<S> for FlatStackLayer<C, R, Q> {
+    type Service = Stacked<S, C, R, Q>;
+
+    fn layer(&self, client: S) -> Self::Service {
+        let StackHandle { gate, total, retry, breaker, bulkhead, attempt, name } = &self.handle;
+        let Rules { classifier, rule, cloner } = &self.rules;
+        let limit = |handle: &salve_timeout::Handle| {
+            TimeoutLayer::from(handle.clone()).with_classifier(classifier.clone())
+        };
+
+        #[cfg(feature = "tracing")]
+        let client = TraceAttemptLayer.layer(client);
+        let service = Part::layer(attempt.as_ref().map(limit).as_ref(), client);
+        let places = bulkhead.as_ref().map(|handle| {
+            BulkheadLayer::from(handle.clone())
+                .with_request_rule(rule.clone())
+                .with_classifier(classifier.clone())
+        });
+        let service = Part::layer(places.as_ref(), service);
+        let breaks = breaker.as_ref().map(|handle| {
+            CircuitBreakerLayer::from(handle.clone()).with_classifier(classifier.clone())
+        });
+        let service = Part::layer(breaks.as_ref(), service);
+        let retries = retry.as_ref().map(|handle| {
+            RetryLayer::from(handle.clone())
+                .with_classifier(classifier.clone())
+                .with_request_rule(rule.clone())
+                .with_cloner(cloner.clone())
+        });
+        let service = Part::layer(retries.as_ref(), service);
+        let service = Part::layer(total.as_ref().map(limit).as_ref(), service);
+        let service = GateLayer(gate.clone()).layer(service);
+        #[cfg(feature = "tracing")]
+        let service = TraceCallLayer(name.clone()).layer(service);
+        #[cfg(not(feature = "tracing"))]
+        let _ = name;
+        service
+    }
+}
+
+impl<S, C: Clone, R: Clone, Q: Clone> Layer<S> for StackLayer<C, R, Q> {
+    type Service = Stacked<Lift<S>, Lifted<C>, R, Q>;
+
+    fn layer(&self, client: S) -> Self::Service {
+        self.0.layer(lift(client))
+    }
+}
