@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use salve_bulkhead::BulkheadLayer;
 use salve_circuit_breaker::{CircuitBreakerLayer, Config, Handle, Rate, Window};
 use salve_core::{Ratio, Refusable, Rejection, Repeatable};
 use salve_retry::RetryLayer;
 use salve_timeout::TimeoutLayer;
 use tower::{Layer, ServiceBuilder};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN, RETRY, TIMEOUT};
+use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, RETRY, TIMEOUT};
 use crate::case::Case;
 use crate::inner::inner;
 use crate::memory::Instance;
@@ -87,6 +88,13 @@ pub(crate) fn cases() -> Vec<Case> {
             move || service.clone()
         })
         .refused()
+        .contended(),
+        Case::service(BULKHEAD, "salve", || {
+            let config = salve_bulkhead::Config::new("bench");
+            let layer = BulkheadLayer::new(config).expect("the settings of this case are valid");
+            let service = layer.layer(inner!(Failure));
+            move || service.clone()
+        })
         .contended(),
         Case::service(TIMEOUT, "salve", || {
             let service = timeouts().layer(inner!(Failure));

@@ -1,0 +1,130 @@
+//! The settings of a bulkhead, and the one place where they are checked.
+
+use std::time::Duration;
+
+use salve_core::{Check, ConfigError, Enforcement, Name};
+
+pub(crate) const ROOM: &str = "bulkhead";
+
+/// The settings of a bulkhead.
+///
+/// ```
+/// use salve_bulkhead::Config;
+/// use std::time::Duration;
+///
+/// let config = Config::new("ssh")
+///     .with_places(3)
+///     .with_queue(20)
+///     .with_max_wait(Duration::from_secs(120));
+/// assert!(config.validate().is_ok());
+/// assert!(Config::new("ssh").with_places(0).validate().is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Who it is in rejections and events. Default `bulkhead`.
+    pub name: Name,
+    /// How many calls may be under way at once. Default 25; 1 to 1,000,000.
+    pub places: u32,
+    /// How many more may wait. Their memory is reserved at the start. Default 0, so that a call
+    /// without a place is refused; at most 100,000.
+    pub queue: u32,
+    /// How long a call waits at most. Default 30 s; 1 ms to 24 h, or none: then only the deadline
+    /// of the surrounding call ends its wait.
+    pub max_wait: Option<Duration>,
+    /// Who of a class is served next. Default first come, first served.
+    pub order: Order,
+    /// Whether it refuses calls or only says that it would have. Default enforced.
+    pub enforcement: Enforcement,
+}
+
+/// Who of those that wait in the same class is served next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Who came first.
+    #[default]
+    Fifo,
+    /// Who came last: under overload some are served in time instead of all too late.
+    Lifo,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: Name::literal(ROOM),
+            places: 25,
+            queue: 0,
+            max_wait: Some(Duration::from_secs(30)),
+            order: Order::Fifo,
+            enforcement: Enforcement::Enforce,
+        }
+    }
+}
+
+impl Config {
+    /// The default settings under this name.
+    #[must_use]
+    pub fn new(name: impl Into<Name>) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Sets how many calls may be under way at once.
+    #[must_use]
+    pub const fn with_places(mut self, places: u32) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// Sets how many more may wait.
+    #[must_use]
+    pub const fn with_queue(mut self, queue: u32) -> Self {
+        self.queue = queue;
+        self
+    }
+
+    /// Sets how long a call waits at most.
+    #[must_use]
+    pub const fn with_max_wait(mut self, max_wait: Duration) -> Self {
+        self.max_wait = Some(max_wait);
+        self
+    }
+
+    /// Lets a call wait for as long as the deadline of the surrounding call allows.
+    #[must_use]
+    pub const fn without_max_wait(mut self) -> Self {
+        self.max_wait = None;
+        self
+    }
+
+    /// Sets who of a class is served next.
+    #[must_use]
+    pub const fn with_order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Sets whether calls are refused or only counted as such.
+    #[must_use]
+    pub const fn with_enforcement(mut self, enforcement: Enforcement) -> Self {
+        self.enforcement = enforcement;
+        self
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// Names the first field that is out of bounds, its value and the bound.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let check = Check::room(ROOM);
+        validate_places(self.places)?;
+        check.range("queue", self.queue, 0, 100_000)?;
+        if let Some(wait) = self.max_wait {
+            const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+            check.duration("max_wait", wait, Duration::from_millis(1), DAY)?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn validate_places(places: u32) -> Result<(), ConfigError> {
+    Check::room(ROOM).range("places", places, 1, 1_000_000)
+}

@@ -1,0 +1,245 @@
+//! One bulkhead per key, such as a host or a tenant.
+
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::future::Future;
+use std::hash::Hash;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use salve_core::sync::Lock;
+use salve_core::{
+    ConfigError, ErrorsAreFailures, Observe, Refusable, Registry, RegistryConfig, RegistryCounts,
+    Rejection, Subscription,
+};
+
+use crate::config::Config;
+use crate::event::Event;
+use crate::future::{Acquire, Lazily, ResponseFuture};
+use crate::handle::{set_closed, try_acquire};
+use crate::idle::Idle;
+use crate::lane::Member;
+use crate::permit::Permit;
+use crate::shared::{Policy, Shared};
+use crate::status::{CallCounts, Status};
+
+/// Bulkheads by key, all with the same settings, bounded in number.
+///
+/// ```
+/// use salve_bulkhead::{Config, KeyedHandle};
+/// use salve_core::RegistryConfig;
+///
+/// let config = Config::new("ssh").with_places(3);
+/// let hosts = KeyedHandle::<String>::new(config, RegistryConfig::default())?;
+/// let held = [hosts.try_acquire("vps:17")?, hosts.try_acquire("vps:17")?];
+/// assert_eq!(hosts.status("vps:17").unwrap().in_use, 2);
+/// assert!(hosts.try_acquire("vps:18").is_ok());
+/// # drop(held);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct KeyedHandle<K>(Arc<KeyedFront<K>>);
+
+struct KeyedFront<K> {
+    bulkheads: Registry<K, Shared>,
+    policy: Arc<Policy>,
+    /// What new bulkheads are made from.
+    config: Arc<Lock<Config>>,
+}
+
+impl<K> Clone for KeyedHandle<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K> fmt::Debug for KeyedHandle<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("KeyedHandle").field(&self.0.bulkheads).finish()
+    }
+}
+
+impl<K> KeyedHandle<K>
+where
+    K: fmt::Display + Hash + Eq + Send + Sync + 'static,
+{
+    /// No bulkheads yet; each is made, with every place free, when its key is first used.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds.
+    pub fn new(config: Config, bounds: RegistryConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let policy = Policy::new(&config);
+        let shared_policy = Arc::clone(&policy);
+        let config = Arc::new(Lock::new(config));
+        let newest = Arc::clone(&config);
+        let make = move || {
+            let policy = Arc::clone(&shared_policy);
+            Shared::new(newest.lock().clone(), policy)
+        };
+        let bulkheads = Registry::new(bounds, make)?;
+        Ok(Self(Arc::new(KeyedFront { bulkheads, policy, config })))
+    }
+
+    pub(crate) fn lane<Q>(&self, key: Cow<'_, Q>) -> Member<K>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+    {
+        Member(self.0.bulkheads.get_or_make(key))
+    }
+
+    /// Takes a place of `key` without waiting.
+    ///
+    /// # Errors
+    /// A [`Rejection`] if none is free.
+    pub fn try_acquire<Q>(&self, key: &Q) -> Result<Permit<Member<K>>, Rejection>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+    {
+        try_acquire(&self.lane(Cow::Borrowed(key)))
+    }
+
+    /// Waits for a place of `key`.
+    ///
+    /// # Errors
+    /// As with [`Handle::acquire`](crate::Handle::acquire).
+    pub fn acquire<Q>(&self, key: &Q) -> Acquire<Member<K>>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+    {
+        Acquire::new(self.lane(Cow::Borrowed(key)), None)
+    }
+
+    /// Makes one call, once it has a place of `key`.
+    ///
+    /// # Errors
+    /// What `work` fails with, or a [`Rejection`] in its error type.
+    ///
+    /// # Cancellation
+    /// As with [`Handle::call`](crate::Handle::call).
+    pub fn call<Q, Work, F, T, E>(
+        &self,
+        key: &Q,
+        work: Work,
+    ) -> ResponseFuture<Lazily<Work, F>, ErrorsAreFailures, Member<K>>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Work: FnOnce() -> F,
+        F: Future<Output = Result<T, E>>,
+        E: Refusable,
+    {
+        ResponseFuture::new(self.acquire(key), ErrorsAreFailures, Lazily::new(work))
+    }
+
+    /// The status of the bulkhead of `key`; `None` if the key is not kept.
+    pub fn status<Q>(&self, key: &Q) -> Option<Status>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        self.0.bulkheads.get(key).map(|member| member.status())
+    }
+
+    /// Every key that is kept, with its bulkhead's status.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<(K, Status)>
+    where
+        K: Clone,
+    {
+        let kept = self.0.bulkheads.entries();
+        kept.iter().filter_map(|entry| Some((entry.key()?.clone(), entry.status()))).collect()
+    }
+
+    /// The status of the bulkhead that keys share for which there was no room.
+    #[must_use]
+    pub fn overflow_status(&self) -> Status {
+        self.0.bulkheads.overflow().status()
+    }
+
+    /// Takes no new calls of `key`; `false` if the key is not kept.
+    pub fn close<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        self.set_closed(key, true)
+    }
+
+    /// Takes calls of `key` again; `false` if the key is not kept.
+    pub fn open<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        self.set_closed(key, false)
+    }
+
+    fn set_closed<Q>(&self, key: &Q, closed: bool) -> bool
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        let member = self.0.bulkheads.get(key).map(Member);
+        member.inspect(|member| set_closed(member, closed)).is_some()
+    }
+
+    /// Waits until nothing of `key` is in use and nobody waits; `None` if the key is not kept.
+    pub fn idle<Q>(&self, key: &Q) -> Option<Idle<Member<K>>>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        self.0.bulkheads.get(key).map(|member| Idle::new(Member(member)))
+    }
+
+    /// Forgets `key` and its bulkhead; calls that hold or wait for a place finish with it.
+    pub fn remove<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq,
+    {
+        self.0.bulkheads.remove(key)
+    }
+
+    /// Lets every bulkhead, those made later too, follow new settings, all or nothing.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds; then nothing has changed.
+    pub fn reconfigure(&self, mut config: Config) -> Result<(), ConfigError> {
+        config.validate()?;
+        config.name = self.0.policy.origin.name().clone();
+        *self.0.config.lock() = config.clone();
+        for member in self.0.bulkheads.entries().iter().chain([self.0.bulkheads.overflow()]) {
+            member.reconfigure(config.clone());
+            let key = || member.key().map(ToString::to_string);
+            self.0.policy.tell(key, Event::Reconfigured);
+        }
+        Ok(())
+    }
+
+    /// What all bulkheads together have counted.
+    #[must_use]
+    pub fn counts(&self) -> CallCounts {
+        self.0.policy.totals.read()
+    }
+
+    /// How many keys are kept, and what became of others.
+    #[must_use]
+    pub fn registry_counts(&self) -> RegistryCounts {
+        self.0.bulkheads.counts()
+    }
+
+    /// Opens a channel that holds up to `capacity` events, each with its key.
+    #[must_use]
+    pub fn subscribe(&self, capacity: NonZeroUsize) -> Subscription<Event> {
+        self.0.policy.events.subscribe(capacity)
+    }
+
+    /// Tells `observer` of every event, on the thread that caused it, with no lock held.
+    pub fn observe(&self, observer: impl Observe<Event> + 'static) {
+        self.0.policy.events.observe(observer);
+    }
+}

@@ -1,0 +1,82 @@
+//! A bulkhead: so many calls at once, so many more that wait, and the rest is told at once.
+//!
+//! ```text
+//!              a place is free
+//!  call ──────────────────────────────────▶ under way ──▶ place given back
+//!    │                                          ▲                │
+//!    │ none is free     the highest class first │                │
+//!    ├─────────────────▶ waiting ───────────────┴────────────────┘
+//!    │                     ├──▶ QueueTimeout · DeadlineExceeded
+//!    │ nobody more waits   └──▶ Displaced, by a call of a higher class
+//!    └─────────────────▶ Full
+//! ```
+//!
+//! ```
+//! use salve_bulkhead::{BulkheadLayer, Config};
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let layer = BulkheadLayer::new(Config::new("inventory").with_places(10))?;
+//! let bulkhead = layer.handle();
+//! let client = service_fn(|item: &'static str| async move { Ok::<_, BoxError>(item.len()) });
+//!
+//! let client = ServiceBuilder::new().layer(layer).service(client);
+//! assert_eq!(client.oneshot("screws").await?, 6);
+//! assert_eq!(bulkhead.status().in_use, 0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | setting | default | |
+//! |---|---|---|
+//! | `places` | 25 | calls under way at once; can be changed while it runs |
+//! | `queue` | 0 | calls that may wait; their memory is reserved at the start, for each key too |
+//! | `max_wait` | 30 s | and never past the deadline of the surrounding call |
+//! | `order` | first come, first served | or the last first, within a class |
+//! | `enforcement` | enforce | in shadow mode calls beyond places and queue are only counted |
+//!
+//! A call's class is what a [`RequestRule`](salve_core::RequestRule) says, or that of the
+//! surrounding [`CallContext`](salve_core::CallContext). A higher class is served first, and may
+//! push a waiting lower one out of a full line. In shadow mode nobody waits.
+//!
+//! **Clones** of a [`Handle`], of its layers and of their services share one bulkhead, whatever
+//! they wrap. A [`KeyedHandle`] keeps one bulkhead per key, bounded in number, without timers.
+//!
+//! **Dropping** a call's future, or its [`Permit`], gives its place back at once, to whoever waits
+//! for it; one that waits leaves the line without a trace. A panic of the inner service gives the
+//! place back too. An answer that has only begun keeps its place until it ends.
+//!
+//! **While a place is free** it is taken with one exchange of one word, without a lock, and given
+//! back with one more. Nothing is allocated, nor is it for a call that waits. A call that waits
+//! holds nothing of the inner service, and needs tokio's runtime if time can end its wait.
+
+mod compartment;
+mod config;
+mod event;
+pub mod future;
+mod handle;
+mod idle;
+mod keyed;
+mod keyed_layer;
+mod lane;
+mod layer;
+mod permit;
+mod service;
+mod shared;
+mod status;
+mod turn;
+mod wakes;
+mod word;
+
+pub use config::{Config, Order};
+pub use event::Event;
+pub use handle::Handle;
+pub use idle::Idle;
+pub use keyed::KeyedHandle;
+pub use keyed_layer::{KeyedBulkhead, KeyedBulkheadLayer};
+pub use lane::{Lane, Member, Single};
+pub use layer::BulkheadLayer;
+pub use permit::Permit;
+pub use service::Bulkhead;
+pub use status::{CallCounts, Status};

@@ -1,0 +1,371 @@
+//! The compartment behind a lock, beside the word in which a free place is taken without it.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use salve_core::sync::{AtomicU64, Lock, MutexGuard, Ordering};
+use salve_core::{Class, Enforcement, Events, Keyed, Origin, Reason, Rejection, Told, clock};
+
+use crate::compartment::{Compartment, Fate, LinedUp, Ticket};
+use crate::config::{Config, ROOM};
+use crate::event::Event;
+use crate::idle::{IdlerId, Idlers};
+use crate::status::{Status, Totals};
+use crate::wakes::Wakes;
+use crate::word::Word;
+
+/// What every bulkhead made from the same settings shares.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    pub(crate) origin: Origin,
+    pub(crate) events: Events<Event>,
+    pub(crate) totals: Totals,
+}
+
+impl Policy {
+    pub(crate) fn new(config: &Config) -> Arc<Self> {
+        let origin = Origin::new(ROOM, config.name.clone());
+        Arc::new(Self { origin, events: Events::default(), totals: Totals::new() })
+    }
+
+    /// Counts and tells a refusal, and makes the rejection. Call it with no lock held.
+    #[cold]
+    pub(crate) fn reject(
+        &self,
+        refusal: Refusal,
+        key: impl FnOnce() -> Option<String>,
+    ) -> Rejection {
+        let Refusal { reason, class, shadow } = refusal;
+        self.totals.count_rejection(reason, shadow);
+        self.tell(key, Event::Rejected { reason, class, shadow });
+        Rejection::new(&self.origin, reason)
+    }
+
+    pub(crate) fn tell(&self, key: impl FnOnce() -> Option<String>, event: Event) {
+        if self.events.is_listened_to() {
+            let by = self.origin.name().clone();
+            self.events.tell(&Told { by, key: key(), at: clock::now(), event });
+        }
+    }
+}
+
+/// Who is refused, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    pub(crate) class: Class,
+    pub(crate) shadow: bool,
+}
+
+/// The answer to a call that found no place free.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It has a place after all.
+    Taken,
+    /// It waits, at most so long.
+    Waiting(Ticket, Option<Duration>),
+    Refused(Reason),
+}
+
+/// A bulkhead that any number of threads may use.
+///
+/// # Invariants
+/// 1. No more places are taken than there are, but in shadow mode; a place taken is given back
+///    exactly once. Fewer places revoke none: none is taken until enough have been given back.
+/// 2. `LINE` is set in the word exactly while somebody waits, but for moments under the lock.
+///    While it is set, places are taken under the lock alone, so nobody overtakes the line.
+/// 3. Whoever gives back a place and finds `LINE` set, lines up, leaves the line served, or adds
+///    places, serves the line: at rest nobody waits while a place is free.
+/// 4. Wakers are called, dropped and cloned, and listeners told, with no lock held.
+#[derive(Debug)]
+pub struct Shared {
+    word: AtomicU64,
+    policy: Arc<Policy>,
+    inner: Lock<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    compartment: Compartment<Waker>,
+    config: Config,
+    idlers: Idlers,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, policy: Arc<Policy>) -> Self {
+        let compartment = Compartment::new(config.queue as usize, config.order);
+        Self {
+            word: AtomicU64::new(Word::new(config.places).0 | shadow_flag(&config)),
+            policy,
+            inner: Lock::new(Inner { compartment, config, idlers: Idlers::default() }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    #[inline]
+    pub(crate) fn word(&self) -> Word {
+        Word(self.word.load(Ordering::Acquire))
+    }
+
+    /// Takes a place if one is free and nobody waits for it.
+    #[inline]
+    pub(crate) fn try_take(&self) -> bool {
+        self.take_if(Word::is_free)
+    }
+
+    #[inline]
+    fn take_if(&self, may: impl Fn(Word) -> bool) -> bool {
+        let mut seen = self.word.load(Ordering::Relaxed);
+        while may(Word(seen)) {
+            let taken = seen + Word::ONE;
+            match self.word.compare_exchange_weak(seen, taken, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+        false
+    }
+
+    /// Gives a place back, to whoever waits for it.
+    #[inline]
+    pub(crate) fn release(&self) {
+        let before = Word(self.word.fetch_sub(Word::ONE, Ordering::AcqRel));
+        if before.has(Word::LINE | Word::WATCHED) {
+            self.serve();
+        }
+    }
+
+    /// Takes a place, lines up if there is a waker to be woken by, or is refused.
+    #[cold]
+    pub(crate) fn ask(
+        &self,
+        class: Class,
+        waker: Option<&Waker>,
+        key: impl Fn() -> Option<String>,
+    ) -> Answer {
+        let waker = waker.cloned();
+        let mut wakes = Wakes::default();
+        let mut told = None;
+        let mut inner = self.inner.lock();
+        let mut more = self.serve_some(&mut inner, &mut wakes);
+        let answer = if self.word().has(Word::CLOSED) {
+            Answer::Refused(Reason::Closing)
+        } else if self.word().has(Word::SHADOW) {
+            let before = Word(self.word.fetch_add(Word::ONE, Ordering::AcqRel));
+            let queued = before.in_use().saturating_sub(before.places()) as usize;
+            if !before.has_place() && queued >= inner.compartment.bound() {
+                told = Some(Refusal { reason: Reason::Full, class, shadow: true });
+            }
+            Answer::Taken
+        } else if self.try_take() {
+            Answer::Taken
+        } else {
+            match waker.and_then(|waker| inner.compartment.line_up(class, waker)) {
+                None => Answer::Refused(Reason::Full),
+                Some(LinedUp { ticket, displaced }) => {
+                    if let Some((class, waker)) = displaced {
+                        told = Some(Refusal { reason: Reason::Displaced, class, shadow: false });
+                        wakes.add(waker);
+                    }
+                    self.policy.totals.count_queued();
+                    self.word.fetch_or(Word::LINE, Ordering::AcqRel);
+                    // A place may have been given back before the line could be seen.
+                    more |= self.serve_some(&mut inner, &mut wakes);
+                    Answer::Waiting(ticket, inner.config.max_wait)
+                }
+            }
+        };
+        drop(inner);
+        wakes.wake();
+        if more {
+            self.serve();
+        }
+        if let Some(refusal) = told {
+            self.policy.reject(refusal, key);
+        }
+        answer
+    }
+
+    /// What has become of a ticket. One that no longer waits is taken back.
+    pub(crate) fn poll(&self, ticket: Ticket, waker: &Waker) -> Fate {
+        let mut spare = None;
+        let mut inner = self.inner.lock();
+        let waits = inner.compartment.fate(ticket) == Fate::Waiting;
+        let held = inner.compartment.waker(ticket);
+        if waits && !held.as_ref().is_some_and(|held| held.will_wake(waker)) {
+            drop(inner);
+            spare = Some(waker.clone());
+            inner = self.inner.lock();
+            std::mem::swap(inner.compartment.waker(ticket), &mut spare);
+        }
+        let fate = inner.compartment.fate(ticket);
+        let left = (fate != Fate::Waiting).then(|| inner.compartment.give_back(ticket));
+        drop(inner);
+        drop((spare, left));
+        fate
+    }
+
+    /// Takes a ticket back, whatever has become of it. One that was served leaves a place taken.
+    pub(crate) fn leave(&self, ticket: Ticket) -> Fate {
+        let mut inner = self.inner.lock();
+        let (fate, waker) = inner.compartment.give_back(ticket);
+        self.mark_line(&inner);
+        drop(inner);
+        drop(waker);
+        fate
+    }
+
+    /// Hands out free places to those who wait, and wakes who waits for none to be in use.
+    #[cold]
+    fn serve(&self) {
+        let mut more = true;
+        while more {
+            let mut wakes = Wakes::default();
+            let mut inner = self.inner.lock();
+            more = self.serve_some(&mut inner, &mut wakes);
+            let idlers = self.take_idlers(&mut inner);
+            drop(inner);
+            wakes.wake();
+            idlers.wake();
+        }
+    }
+
+    /// Serves as many as can be woken at once; says whether there may be more.
+    fn serve_some(&self, inner: &mut MutexGuard<'_, Inner>, wakes: &mut Wakes) -> bool {
+        let may = |word: Word| word.has_place() || word.has(Word::SHADOW);
+        while !inner.compartment.is_empty() {
+            if wakes.is_full() {
+                return true;
+            }
+            if !self.take_if(may) {
+                return false;
+            }
+            wakes.add(inner.compartment.serve());
+        }
+        self.mark_line(inner);
+        false
+    }
+
+    /// Lets calls take places without the lock if nobody waits.
+    fn mark_line(&self, inner: &Inner) {
+        if inner.compartment.is_empty() && self.word().has(Word::LINE) {
+            self.word.fetch_and(!Word::LINE, Ordering::AcqRel);
+        }
+    }
+
+    fn take_idlers(&self, inner: &mut Inner) -> Idlers {
+        let word = self.word();
+        if !word.has(Word::WATCHED) || word.in_use() > 0 || !inner.compartment.is_empty() {
+            return Idlers::default();
+        }
+        self.word.fetch_and(!Word::WATCHED, Ordering::AcqRel);
+        inner.idlers.take()
+    }
+
+    /// Whether nothing is in use and nobody waits; if not, `waker` is woken when it may be so.
+    pub(crate) fn poll_idle(&self, id: &mut Option<IdlerId>, waker: &Waker) -> bool {
+        let waker = waker.clone();
+        let mut inner = self.inner.lock();
+        let before = Word(self.word.fetch_or(Word::WATCHED, Ordering::AcqRel));
+        let idle = before.in_use() == 0 && inner.compartment.is_empty();
+        let left_over = if idle {
+            id.take().and_then(|id| inner.idlers.remove(id))
+        } else {
+            inner.idlers.add(id, waker)
+        };
+        self.mark_watched(&inner);
+        drop(inner);
+        drop(left_over);
+        idle
+    }
+
+    pub(crate) fn forget_idler(&self, id: IdlerId) {
+        let mut inner = self.inner.lock();
+        let forgotten = inner.idlers.remove(id);
+        self.mark_watched(&inner);
+        drop(inner);
+        drop(forgotten);
+    }
+
+    fn mark_watched(&self, inner: &Inner) {
+        if inner.idlers.is_empty() {
+            self.word.fetch_and(!Word::WATCHED, Ordering::AcqRel);
+        }
+    }
+
+    /// Sets how many places there are, and returns how many there were.
+    pub(crate) fn resize(&self, places: u32) -> u32 {
+        let mut inner = self.inner.lock();
+        inner.config.places = places;
+        let before = self.change(|word| word.with_places(places));
+        drop(inner);
+        self.serve();
+        before.places()
+    }
+
+    /// Takes no new calls, or takes them again; says whether that was new.
+    pub(crate) fn set_closed(&self, closed: bool) -> bool {
+        let flag = Word::CLOSED;
+        let before = self.change(|word| Word(if closed { word.0 | flag } else { word.0 & !flag }));
+        before.has(flag) != closed
+    }
+
+    pub(crate) fn reconfigure(&self, config: Config) {
+        let mut inner = self.inner.lock();
+        inner.compartment.reconfigure(config.queue as usize, config.order);
+        let shadow = shadow_flag(&config);
+        self.change(|word| Word(word.with_places(config.places).0 & !Word::SHADOW | shadow));
+        inner.config = config;
+        drop(inner);
+        self.serve();
+    }
+
+    fn change(&self, to: impl Fn(Word) -> Word) -> Word {
+        let mut seen = self.word.load(Ordering::Relaxed);
+        loop {
+            let changed = to(Word(seen)).0;
+            match self.word.compare_exchange_weak(
+                seen,
+                changed,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Word(seen),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        self.inner.lock().config.clone()
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let inner = self.inner.lock();
+        let word = self.word();
+        Status {
+            places: word.places(),
+            in_use: word.in_use(),
+            waiting: inner.compartment.waiting(),
+            closed: word.has(Word::CLOSED),
+        }
+    }
+}
+
+fn shadow_flag(config: &Config) -> u64 {
+    if config.enforcement == Enforcement::Shadow { Word::SHADOW } else { 0 }
+}
+
+impl Keyed for Shared {
+    /// One that is in use, waited for or closed must not be forgotten.
+    fn is_evictable(&self) -> bool {
+        let word = self.word();
+        word.in_use() == 0 && !word.has(Word::LINE | Word::CLOSED)
+    }
+}
