@@ -1,6 +1,7 @@
 //! What a call knows about itself on its way through the layers.
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,7 +12,7 @@ use crate::{Class, Moment, clock};
 thread_local! {
     /// Set only while a scope's closure or future runs, like tokio's task-locals, but without
     /// tokio's runtime features and at the price of one copy in and one copy out.
-    static CURRENT: Cell<Option<CallContext>> = const { Cell::new(None) };
+    static CURRENT: Cell<CallContext> = const { Cell::new(CallContext::NEW) };
 }
 
 /// Deadline, attempt and class of the call that is being made.
@@ -30,14 +31,25 @@ thread_local! {
 /// tokio::spawn(context.scope(work()));
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CallContext {
-    deadline: Option<Moment>,
-    attempts_left: Option<u32>,
+    // Small and without options, since every layer that sets it copies it in and out.
+    deadline: Moment,
+    started: Moment,
+    reading: Moment,
+    attempts_left: u32,
     attempt: u32,
     class: Class,
-    started: Option<Moment>,
-    reading: Option<Moment>,
+}
+
+/// Stands for a moment that is not known, or a deadline that is not set.
+const NONE: Moment = Moment::MAX;
+
+/// Stands for attempts that no layer has limited.
+const UNLIMITED: u32 = u32::MAX;
+
+const fn known(moment: Moment) -> Option<Moment> {
+    if moment.as_nanos() == NONE.as_nanos() { None } else { Some(moment) }
 }
 
 impl Default for CallContext {
@@ -49,32 +61,32 @@ impl Default for CallContext {
 impl CallContext {
     /// A first attempt of normal class, without a deadline.
     pub const NEW: Self = Self {
-        deadline: None,
-        attempts_left: None,
+        deadline: NONE,
+        started: NONE,
+        reading: NONE,
+        attempts_left: UNLIMITED,
         attempt: 1,
         class: Class::Normal,
-        started: None,
-        reading: None,
     };
 
     /// The context of the call being made here, or [`CallContext::NEW`] outside of one.
     #[must_use]
     #[inline]
     pub fn current() -> Self {
-        CURRENT.get().unwrap_or(Self::NEW)
+        CURRENT.get()
     }
 
     /// When the whole call must have been answered.
     #[must_use]
     #[inline]
     pub const fn deadline(&self) -> Option<Moment> {
-        self.deadline
+        known(self.deadline)
     }
 
     /// The time left until the deadline at `now`; zero once it has passed.
     #[must_use]
     pub fn remaining(&self, now: Moment) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.since(now))
+        self.deadline().map(|deadline| deadline.since(now))
     }
 
     /// The number of this attempt, counted from 1.
@@ -88,7 +100,7 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn attempts_left(&self) -> Option<u32> {
-        self.attempts_left
+        if self.attempts_left == UNLIMITED { None } else { Some(self.attempts_left) }
     }
 
     /// How much the call matters.
@@ -102,7 +114,7 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn started(&self) -> Option<Moment> {
-        self.started
+        known(self.started)
     }
 
     /// Brings the deadline forward to `deadline`; a later one than it has is ignored, so that an
@@ -110,19 +122,19 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn with_deadline(mut self, deadline: Moment) -> Self {
-        self.deadline = match self.deadline {
-            Some(sooner) if sooner.as_nanos() <= deadline.as_nanos() => Some(sooner),
-            _ => Some(deadline),
-        };
+        if deadline.as_nanos() < self.deadline.as_nanos() {
+            self.deadline = deadline;
+        }
         self
     }
 
-    /// Sets the number of this attempt and how many may follow.
+    /// Sets the number of this attempt and how many may follow, which is a number below
+    /// [`u32::MAX`].
     #[must_use]
     #[inline]
     pub const fn with_attempt(mut self, attempt: u32, left: u32) -> Self {
         self.attempt = attempt;
-        self.attempts_left = Some(left);
+        self.attempts_left = if left == UNLIMITED { UNLIMITED - 1 } else { left };
         self
     }
 
@@ -138,8 +150,8 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn with_started(mut self, started: Moment) -> Self {
-        if self.started.is_none() {
-            self.started = Some(started);
+        if known(self.started).is_none() {
+            self.started = started;
         }
         self
     }
@@ -148,7 +160,10 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn with_reading(mut self, reading: Option<Moment>) -> Self {
-        self.reading = reading;
+        self.reading = match reading {
+            Some(reading) => reading,
+            None => NONE,
+        };
         self
     }
 
@@ -156,7 +171,7 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub fn now(&self) -> Moment {
-        match self.reading {
+        match known(self.reading) {
             Some(reading) => reading,
             None => clock::now(),
         }
@@ -166,15 +181,16 @@ impl CallContext {
     /// it: nested retries take from its attempts.
     #[inline]
     pub fn enter<T>(self, work: impl FnOnce() -> T) -> (T, Self) {
-        struct Restore(Option<CallContext>);
+        struct Restore(CallContext);
         impl Drop for Restore {
+            #[inline]
             fn drop(&mut self) {
                 CURRENT.set(self.0);
             }
         }
-        let restore = Restore(CURRENT.replace(Some(self)));
+        let restore = Restore(CURRENT.replace(self));
         let result = work();
-        let left_behind = CURRENT.get().unwrap_or(self);
+        let left_behind = CURRENT.get();
         drop(restore);
         (result, left_behind)
     }
@@ -189,16 +205,28 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub fn take_attempt() -> bool {
-        let Some(mut context) = CURRENT.get() else { return true };
+        let mut context = CURRENT.get();
         match context.attempts_left {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                context.attempts_left = Some(left - 1);
-                CURRENT.set(Some(context));
+            UNLIMITED => true,
+            0 => false,
+            left => {
+                context.attempts_left = left - 1;
+                CURRENT.set(context);
                 true
             }
         }
+    }
+}
+
+impl fmt::Debug for CallContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallContext")
+            .field("deadline", &self.deadline())
+            .field("attempt", &self.attempt)
+            .field("attempts_left", &self.attempts_left())
+            .field("class", &self.class)
+            .field("started", &self.started())
+            .finish_non_exhaustive()
     }
 }
 
