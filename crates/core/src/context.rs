@@ -29,7 +29,7 @@ struct Current {
     deadline: Cell<Moment>,
     started: Cell<Moment>,
     reading: Cell<Moment>,
-    attempts_left: Cell<Option<u32>>,
+    attempts_left: Cell<u32>,
     attempt: Cell<u32>,
     class: Cell<Class>,
 }
@@ -79,13 +79,13 @@ impl Current {
 /// tokio::spawn(context.scope(work()));
 /// # }
 /// ```
-// It is copied around each poll, so absent moments take no words of their own.
+// Small and without options, since every layer that sets it copies it in and out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CallContext {
     deadline: Moment,
     started: Moment,
     reading: Moment,
-    attempts_left: Option<u32>,
+    attempts_left: u32,
     attempt: u32,
     class: Class,
 }
@@ -93,20 +93,11 @@ pub struct CallContext {
 /// Stands for no moment: as a deadline it is never reached, and no clock shows it.
 const NONE: Moment = Moment::MAX;
 
+/// Stands for attempts that no layer has limited.
+const UNLIMITED: u32 = u32::MAX;
+
 const fn known(moment: Moment) -> Option<Moment> {
     if moment.as_nanos() == NONE.as_nanos() { None } else { Some(moment) }
-}
-
-impl fmt::Debug for CallContext {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallContext")
-            .field("deadline", &self.deadline())
-            .field("attempt", &self.attempt)
-            .field("attempts_left", &self.attempts_left)
-            .field("started", &self.started())
-            .field("class", &self.class)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Default for CallContext {
@@ -121,7 +112,7 @@ impl CallContext {
         deadline: NONE,
         started: NONE,
         reading: NONE,
-        attempts_left: None,
+        attempts_left: UNLIMITED,
         attempt: 1,
         class: Class::Normal,
     };
@@ -157,7 +148,7 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn attempts_left(&self) -> Option<u32> {
-        self.attempts_left
+        if self.attempts_left == UNLIMITED { None } else { Some(self.attempts_left) }
     }
 
     /// How much the call matters.
@@ -185,12 +176,13 @@ impl CallContext {
         self
     }
 
-    /// Sets the number of this attempt and how many may follow.
+    /// Sets the number of this attempt and how many may follow, which is a number below
+    /// [`u32::MAX`].
     #[must_use]
     #[inline]
     pub const fn with_attempt(mut self, attempt: u32, left: u32) -> Self {
         self.attempt = attempt;
-        self.attempts_left = Some(left);
+        self.attempts_left = if left == UNLIMITED { UNLIMITED - 1 } else { left };
         self
     }
 
@@ -278,13 +270,25 @@ impl CallContext {
     #[inline]
     pub fn take_attempt() -> bool {
         CURRENT.with(|current| match current.attempts_left.get() {
-            None => true,
-            Some(0) => false,
-            Some(left) => {
-                current.attempts_left.set(Some(left - 1));
+            UNLIMITED => true,
+            0 => false,
+            left => {
+                current.attempts_left.set(left - 1);
                 true
             }
         })
+    }
+}
+
+impl fmt::Debug for CallContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallContext")
+            .field("deadline", &self.deadline())
+            .field("attempt", &self.attempt)
+            .field("attempts_left", &self.attempts_left())
+            .field("class", &self.class)
+            .field("started", &self.started())
+            .finish_non_exhaustive()
     }
 }
 

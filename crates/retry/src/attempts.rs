@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use salve_core::{BudgetCost, FailureKind, Moment, Outcome, Reason, Rejection, RetryAdvice, Sent};
+use salve_core::{
+    BudgetCost, FailureKind, Moment, Outcome, Reason, Rejection, RetryAdvice, Sent, nanos,
+};
 
 use crate::config::Config;
 
@@ -87,8 +89,8 @@ pub enum Held {
 pub(crate) struct Attempts {
     /// When nothing more may begin: the call's own deadline or its caller's.
     deadline: Moment,
-    /// The wait before the latest retry.
-    waited: Option<Duration>,
+    /// The wait before the latest retry, in nanoseconds.
+    waited: u64,
     first_number: u32,
     number: u32,
     made: u32,
@@ -98,19 +100,27 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// The first of `max` attempts, which is the attempt `number` of the whole call.
+    /// A call of up to `max` attempts that has not begun.
     #[inline]
-    pub(crate) const fn begin(max: u32, number: u32, deadline: Moment) -> Self {
+    pub(crate) const fn new(max: u32) -> Self {
         Self {
-            deadline,
-            waited: None,
-            first_number: number,
-            number,
+            deadline: Moment::MAX,
+            waited: 0,
+            first_number: 1,
+            number: 1,
             made: 1,
             left: max.saturating_sub(1),
             retries: 0,
             paid: 0,
         }
+    }
+
+    /// Begins the first attempt, which is the attempt `number` of the whole call.
+    #[inline]
+    pub(crate) const fn begin(&mut self, number: u32, deadline: Moment) {
+        self.deadline = deadline;
+        self.first_number = number;
+        self.number = number;
     }
 
     /// The number of the running attempt within the whole call.
@@ -160,8 +170,12 @@ impl Attempts {
             && (self.deadline == Moment::MAX || self.fits_before_deadline(config, now))
     }
 
+    fn waited(&self) -> Option<Duration> {
+        (self.retries > 0).then(|| Duration::from_nanos(self.waited))
+    }
+
     fn fits_before_deadline(&self, config: &Config, now: Moment) -> bool {
-        let (shortest, _) = config.backoff.bounds(self.retries.saturating_add(1), self.waited);
+        let (shortest, _) = config.backoff.bounds(self.retries.saturating_add(1), self.waited());
         now.after(shortest) < self.deadline
     }
 
@@ -189,7 +203,7 @@ impl Attempts {
                 return Next::GiveUp(GaveUp::RetryAfter);
             }
             RetryAdvice::After(wait) => wait,
-            _ => config.backoff.wait(retry, self.waited, rng),
+            _ => config.backoff.wait(retry, self.waited(), rng),
         };
         let skipped = supply.request == Held::Skipped;
         let too_late = now.after(wait) >= self.deadline;
@@ -202,7 +216,7 @@ impl Attempts {
         self.paid = self.paid.saturating_add(paid);
         self.left -= 1;
         self.retries = retry;
-        self.waited = Some(wait);
+        self.waited = nanos(wait);
         Next::Retry { wait }
     }
 

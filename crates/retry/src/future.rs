@@ -61,7 +61,7 @@ impl<W: Work> ResponseFuture<W> {
     #[inline]
     pub(crate) fn new(setup: Arc<Setup>, work: W) -> Self {
         Self {
-            attempts: Attempts::begin(setup.config.max_attempts, 1, Moment::MAX),
+            attempts: Attempts::new(setup.config.max_attempts),
             setup,
             work,
             phase: Phase::New,
@@ -80,26 +80,50 @@ impl<W: Work> Future for ResponseFuture<W> {
     type Output = Outcome<W>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.as_mut().project();
+        if *this.phase != Phase::New {
+            return self.drive(None, cx);
+        }
+        let mut context = CallContext::current();
+        if let Some(refusal) = this.begin(&mut context) {
+            return Poll::Ready(refusal);
+        }
+        let polled = this.make_attempt(&context, cx);
+        if let Poll::Ready(result) = &polled
+            && this.work.judge(result) == Judgement::Success
+        {
+            this.succeeded(result);
+            return polled;
+        }
+        if polled.is_pending() && *this.attempt_ends == Moment::MAX {
+            return Poll::Pending;
+        }
+        self.drive(Some(polled), cx)
+    }
+}
+
+impl<W: Work> ResponseFuture<W> {
+    /// Goes on with what the first attempt came to in this poll, or from where the last poll ended.
+    #[inline(never)]
+    fn drive(
+        self: Pin<&mut Self>,
+        mut polled: Option<Poll<Outcome<W>>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<W>> {
         let mut this = self.project();
         let mut context = CallContext::current();
         loop {
-            match *this.phase {
-                Phase::Attempting => {}
-                Phase::New => {
-                    if let Some(refusal) = this.begin(&mut context) {
-                        return Poll::Ready(refusal);
-                    }
-                }
-                Phase::Waiting => {
-                    if let Some(last) = ready!(this.wait(&mut context, cx)) {
-                        return Poll::Ready(last);
-                    }
-                }
-                // Only a future that is polled again after its end can come here.
-                Phase::Ended => return Poll::Pending,
+            if *this.phase == Phase::Waiting
+                && let Some(last) = ready!(this.wait(&mut context, cx))
+            {
+                return Poll::Ready(last);
             }
-            let result = match this.make_attempt(&context, cx) {
+            if *this.phase == Phase::Ended {
+                // Only a future that is polled again after its end can come here.
+                return Poll::Pending;
+            }
+            let result = match polled.take().unwrap_or_else(|| this.make_attempt(&context, cx)) {
                 Poll::Ready(result) => result,
                 Poll::Pending if *this.attempt_ends == Moment::MAX => return Poll::Pending,
                 Poll::Pending => match ready!(this.cut_off(cx)) {
@@ -107,17 +131,13 @@ impl<W: Work> Future for ResponseFuture<W> {
                     Cut::Call(result) => return Poll::Ready(result),
                 },
             };
-            let judgement = this.work.judge(&result);
-            if let Judgement::Failed(failure) = judgement {
-                match this.failed(result, failure, cx) {
-                    Poll::Ready(Some(result)) => return Poll::Ready(result),
-                    Poll::Ready(None) => continue,
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
-            *this.phase = Phase::Ended;
-            if judgement == Judgement::Success {
-                this.succeeded(&result);
+            match this.work.judge(&result) {
+                Judgement::Success => this.succeeded(&result),
+                Judgement::Ignored => *this.phase = Phase::Ended,
+                Judgement::Failed(failure) => match ready!(this.failed(result, failure, cx)) {
+                    Some(result) => return Poll::Ready(result),
+                    None => continue,
+                },
             }
             return Poll::Ready(result);
         }
@@ -148,12 +168,12 @@ impl<W: Work> ResponseProj<'_, W> {
             }
             deadline = context.deadline().map_or(deadline, |callers| callers.min(deadline));
         }
-        let max_attempts = self.setup.config.max_attempts;
-        *self.attempts = Attempts::begin(max_attempts, context.attempt(), deadline);
+        self.attempts.begin(context.attempt(), deadline);
         if now >= deadline
-            && let Some(refusal) = self.refuse_to_begin()
+            && let Some(error) = refuse_to_begin(self.setup, self.work)
         {
-            return Some(refusal);
+            *self.phase = Phase::Ended;
+            return Some(Err(error));
         }
         // A retry around this one has counted the call, and its further attempts are no calls.
         if context.attempts_left().is_none()
@@ -163,16 +183,6 @@ impl<W: Work> ResponseProj<'_, W> {
         }
         self.prepare(context, now);
         None
-    }
-
-    /// Without an error to say it in, the first attempt is made all the same.
-    #[cold]
-    fn refuse_to_begin(&mut self) -> Option<Outcome<W>> {
-        let rejection = Rejection::new(&self.setup.policy.origin, Reason::DeadlineExceeded);
-        let error = self.work.refuse(rejection)?;
-        self.setup.policy.totals.refused.add_one();
-        *self.phase = Phase::Ended;
-        Some(Err(error))
     }
 
     /// Gets ready for the attempt that begins now.
@@ -214,17 +224,9 @@ impl<W: Work> ResponseProj<'_, W> {
         });
         let used = left.saturating_sub(after.attempts_left().unwrap_or(left));
         if used > 0 {
-            self.note_used_within(used);
+            note_used_within(self.attempts, used);
         }
         polled
-    }
-
-    /// Takes what retries further in have used from those around this one too.
-    #[cold]
-    fn note_used_within(&mut self, used: u32) {
-        self.attempts.note_used_within(used);
-        // Fewer may be left around it only if others took them meanwhile; then there are none.
-        let _ = (0..used).all(|_| CallContext::take_attempt());
     }
 
     /// Waits for the end of the attempt's time, which has not come while the work is polled.
@@ -343,16 +345,10 @@ impl<W: Work> ResponseProj<'_, W> {
             // An answer that has only begun must also end in time.
             settlement.limit(*self.attempt_ends);
         }
+        *self.phase = Phase::Ended;
         if self.attempts.has_retried() {
-            self.recovered();
+            recovered(self.setup, self.attempts.made());
         }
-    }
-
-    #[cold]
-    fn recovered(&mut self) {
-        let policy = &self.setup.policy;
-        policy.totals.recovered.add_one();
-        policy.tell(clock::now(), Event::Recovered { attempts: self.attempts.made() });
     }
 
     #[cold]
@@ -373,6 +369,31 @@ impl<W: Work> ResponseProj<'_, W> {
         policy.tell(now, event);
         result
     }
+}
+
+// The cold ends of hot paths take what they need and not the projection, which then need not
+// exist in memory.
+
+/// Without an error to say it in, the first attempt is made all the same.
+#[cold]
+fn refuse_to_begin<W: Work>(setup: &Setup, work: &W) -> Option<W::Error> {
+    let error = work.refuse(Rejection::new(&setup.policy.origin, Reason::DeadlineExceeded))?;
+    setup.policy.totals.refused.add_one();
+    Some(error)
+}
+
+/// Takes what retries further in have used from those around this one too.
+#[cold]
+fn note_used_within(attempts: &mut Attempts, used: u32) {
+    attempts.note_used_within(used);
+    // Fewer may be left around it only if others took them meanwhile; then there are none.
+    let _ = (0..used).all(|_| CallContext::take_attempt());
+}
+
+#[cold]
+fn recovered(setup: &Setup, attempts: u32) {
+    setup.policy.totals.recovered.add_one();
+    setup.policy.tell(clock::now(), Event::Recovered { attempts });
 }
 
 impl<W: Work> fmt::Debug for ResponseFuture<W> {

@@ -45,31 +45,30 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        match self {
-            Self::With(service) => PartFuture::With { future: service.call(request) },
-            Self::Without(service) => PartFuture::Without { future: service.call(request) },
-        }
+        let response = match self {
+            Self::With(service) => Response::With { future: service.call(request) },
+            Self::Without(service) => Response::Without { future: service.call(request) },
+        };
+        PartFuture { response }
     }
 }
 
 pin_project! {
     /// The response of a [`Part`].
     #[derive(Debug)]
-    #[project = PartProj]
     #[must_use = "futures do nothing unless polled"]
-    pub enum PartFuture<W, S> {
-        /// The layer is there.
-        With {
-            /// The layer's response.
-            #[pin]
-            future: W,
-        },
-        /// It was left out.
-        Without {
-            /// The service's response.
-            #[pin]
-            future: S,
-        },
+    pub struct PartFuture<W, S> {
+        #[pin]
+        response: Response<W, S>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = ResponseProj]
+    enum Response<W, S> {
+        With { #[pin] future: W },
+        Without { #[pin] future: S },
     }
 }
 
@@ -82,9 +81,9 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<S::Output> {
-        match self.project() {
-            PartProj::With { future } => future.poll(cx),
-            PartProj::Without { future } => future.poll(cx),
+        match self.project().response.project() {
+            ResponseProj::With { future } => future.poll(cx),
+            ResponseProj::Without { future } => future.poll(cx),
         }
     }
 }

@@ -39,10 +39,8 @@ type Limited<S, C> = Part<Timeout<S, ConfiguredLimit, C>, S>;
 type Attempt<S, C> = Limited<Told<S>, C>;
 type Placed<S, C, R> = Part<Bulkhead<Attempt<S, C>, R, C>, Attempt<S, C>>;
 type Broken<S, C, R> = Part<CircuitBreaker<Placed<S, C, R>, C>, Placed<S, C, R>>;
-type Retried<S, C, R, Q> = Part<
-    Retry<Broken<S, C, R>, salve_retry::Rules<C, R, Q, NoDeadLetters>>,
-    Broken<S, C, R>,
->;
+type Retried<S, C, R, Q> =
+    Part<Retry<Broken<S, C, R>, salve_retry::Rules<C, R, Q, NoDeadLetters>>, Broken<S, C, R>>;
 type Whole<S, C, R, Q> = Gated<Limited<Retried<S, C, R, Q>, C>>;
 
 /// A service with a stack around it.
@@ -67,7 +65,7 @@ impl<S, C: Clone, R: Clone, Q: Clone> Layer<S> for FlatStackLayer<C, R, Q> {
         let service = Part::layer(attempt.as_ref().map(limit).as_ref(), client);
         let places = bulkhead.as_ref().map(|handle| {
             BulkheadLayer::from(handle.clone())
-                .with_request_rule(rule.clone())
+                .with_rule(rule.clone())
                 .with_classifier(classifier.clone())
         });
         let service = Part::layer(places.as_ref(), service);

@@ -88,6 +88,7 @@ pub enum BudgetCost {
 pub struct Budget(Arc<Account>);
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them per budget")]
 enum Account {
     Share(Share),
     Tokens(Tokens),
