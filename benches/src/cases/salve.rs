@@ -9,7 +9,7 @@ use salve_retry::RetryLayer;
 use salve_timeout::TimeoutLayer;
 use tower::{Layer, ServiceBuilder};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, RETRY, TIMEOUT};
+use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FULL, RETRY, TIMEOUT};
 use crate::case::Case;
 use crate::inner::inner;
 use crate::memory::Instance;
@@ -92,6 +92,13 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::service(BULKHEAD, "salve", || {
             let config = salve_bulkhead::Config::new("bench");
             let layer = BulkheadLayer::new(config).expect("the settings of this case are valid");
+            let service = layer.layer(inner!(Failure));
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(FULL, "salve: gate, timeout, retry, breaker, bulkhead, timeout", || {
+            let stack = salve::stack("bench").with_request_rule(Repeatable);
+            let (layer, _) = stack.build_flat().expect("the settings of this case are valid");
             let service = layer.layer(inner!(Failure));
             move || service.clone()
         })

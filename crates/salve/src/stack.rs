@@ -135,8 +135,9 @@ impl<C, R, Q> Stack<C, R, Q> {
     }
 
     /// Sets when calls are refused because the dependency is down; the name stays the stack's.
-    pub fn with_circuit_breaker(mut self, config: circuit_breaker::Config) -> Self {
-        self.parts.breaker = Some(circuit_breaker::Config { name: self.part("breaker"), ..config });
+    pub fn with_circuit_breaker(mut self, mut config: circuit_breaker::Config) -> Self {
+        config.name = self.part("breaker");
+        self.parts.breaker = Some(config);
         self
     }
 
@@ -147,8 +148,9 @@ impl<C, R, Q> Stack<C, R, Q> {
     }
 
     /// Sets how many attempts may be under way and how many may wait; the name stays the stack's.
-    pub fn with_bulkhead(mut self, config: bulkhead::Config) -> Self {
-        self.parts.bulkhead = Some(bulkhead::Config { name: self.part("bulkhead"), ..config });
+    pub fn with_bulkhead(mut self, mut config: bulkhead::Config) -> Self {
+        config.name = self.part("bulkhead");
+        self.parts.bulkhead = Some(config);
         self
     }
 
