@@ -17,6 +17,7 @@ mod measure;
 mod origin;
 mod players;
 mod process;
+mod protected;
 mod raw;
 mod report;
 mod schedule;

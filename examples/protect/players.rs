@@ -13,6 +13,7 @@ use tower::{BoxError, Service, ServiceExt as _};
 use crate::ledger::{Call, Ledger};
 use crate::load::Kind;
 use crate::origin::{ANSWER, CALL};
+use crate::protected;
 use crate::raw::{Counted, HyperUtil, OpenSsh, Reqwest, SshCommand};
 
 /// What a bare HTTP client allows for a whole exchange.
@@ -29,15 +30,18 @@ pub(crate) trait Player: Send + Sync {
 pub(crate) enum Style {
     /// As its documentation shows: one attempt, with the usual explicit limits.
     Bare,
+    /// Behind salve: HTTP through the stack, SSH through the rooms without tower.
+    Salve,
 }
 
 impl Style {
     /// Every style, in the order of the columns.
-    pub(crate) const ALL: [Self; 1] = [Self::Bare];
+    pub(crate) const ALL: [Self; 2] = [Self::Bare, Self::Salve];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare",
+            Self::Salve => "salve",
         }
     }
 }
@@ -50,15 +54,23 @@ pub(crate) fn reqwest(
 ) -> Result<Arc<dyn Player>, BoxError> {
     Ok(match style {
         Style::Bare => http(port, Counted::new(Reqwest::new(Some(BARE_TOTAL))?, ledger)),
+        Style::Salve => {
+            http(port, protected::http("reqwest", Counted::new(Reqwest::new(None)?, ledger))?)
+        }
     })
 }
 
 /// hyper-util's client. Bare: pooled connections, 1 s to connect, tower's timeout of 2 s around it.
-pub(crate) fn hyper_util(style: Style, port: u16, ledger: Arc<Ledger>) -> Arc<dyn Player> {
+pub(crate) fn hyper_util(
+    style: Style,
+    port: u16,
+    ledger: Arc<Ledger>,
+) -> Result<Arc<dyn Player>, BoxError> {
     let raw = Counted::new(HyperUtil::new(), ledger);
-    match style {
+    Ok(match style {
         Style::Bare => http(port, Timeout::new(raw, BARE_TOTAL)),
-    }
+        Style::Salve => http(port, protected::http("hyper-util", raw)?),
+    })
 }
 
 /// The `openssh` crate. Bare: 10 s to connect, 120 s for the command, one new connection each.
@@ -66,11 +78,13 @@ pub(crate) fn openssh(
     style: Style,
     client: (SessionBuilder, String),
     ledger: Arc<Ledger>,
-) -> Arc<dyn Player> {
+) -> Result<Arc<dyn Player>, BoxError> {
+    let host = client.1.clone();
     let raw = Counted::new(OpenSsh::new(client), ledger);
-    match style {
+    Ok(match style {
         Style::Bare => Arc::new(Ssh { service: raw }),
-    }
+        Style::Salve => Arc::new(Ssh { service: protected::Ssh::new(host, raw)? }),
+    })
 }
 
 /// Plays HTTP calls over any service that answers them whole.

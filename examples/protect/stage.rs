@@ -80,8 +80,8 @@ impl Lane {
             Server::Http(origin) if self.client == "reqwest" => {
                 players::reqwest(self.style, origin.port, ledger)
             }
-            Server::Http(origin) => Ok(players::hyper_util(self.style, origin.port, ledger)),
-            Server::Ssh(sshd) => Ok(players::openssh(self.style, sshd.client(), ledger)),
+            Server::Http(origin) => players::hyper_util(self.style, origin.port, ledger),
+            Server::Ssh(sshd) => players::openssh(self.style, sshd.client(), ledger),
         }
     }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use summary::{Summary, claims};
 
 /// The styles in which every client must have run.
-const STYLES: [&str; 1] = ["bare"];
+const STYLES: [&str; 2] = ["bare", "salve"];
 const CLIENTS: [&str; 3] = ["reqwest", "hyper-util", "openssh"];
 
 /// Builds the example as cargo would; `cargo test --test protect` alone does not.
