@@ -123,21 +123,26 @@ impl<W: Work> ResponseFuture<W> {
                 // Only a future that is polled again after its end can come here.
                 return Poll::Pending;
             }
-            let result = match polled.take().unwrap_or_else(|| this.make_attempt(&context, cx)) {
-                Poll::Ready(result) => result,
-                Poll::Pending if *this.attempt_ends == Moment::MAX => return Poll::Pending,
-                Poll::Pending => match ready!(this.cut_off(cx)) {
-                    Cut::Attempt(result) => result,
-                    Cut::Call(result) => return Poll::Ready(result),
-                },
-            };
+            let (result, failed_at_readiness) =
+                match polled.take().unwrap_or_else(|| this.make_attempt(&context, cx)) {
+                    Poll::Ready(result) => (result, this.attempt.is_none()),
+                    Poll::Pending if *this.attempt_ends == Moment::MAX => return Poll::Pending,
+                    Poll::Pending => match ready!(this.cut_off(cx)) {
+                        Cut::Attempt(result) => (result, false),
+                        Cut::Call(result) => return Poll::Ready(result),
+                    },
+                };
             match this.work.judge(&result) {
                 Judgement::Success => this.succeeded(&result),
                 Judgement::Ignored => *this.phase = Phase::Ended,
-                Judgement::Failed(failure) => match ready!(this.failed(result, failure, cx)) {
-                    Some(result) => return Poll::Ready(result),
-                    None => continue,
-                },
+                Judgement::Failed(mut failure) => {
+                    // What failed before it was called was never sent.
+                    failure.unsent |= failed_at_readiness;
+                    match ready!(this.failed(result, failure, cx)) {
+                        Some(result) => return Poll::Ready(result),
+                        None => continue,
+                    }
+                }
             }
             return Poll::Ready(result);
         }
@@ -256,14 +261,12 @@ impl<W: Work> ResponseProj<'_, W> {
     fn failed(
         &mut self,
         result: Outcome<W>,
-        mut failure: Failure,
+        failure: Failure,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Outcome<W>>> {
         let setup = Arc::clone(self.setup);
         // Inner services may have taken time since the poll began, and a retry must not be early.
         let now = clock::now();
-        // What failed before it was called was never sent.
-        failure.unsent |= self.attempt.is_none();
         self.attempt.set(None);
         self.sleep.set(None);
         let supply =
