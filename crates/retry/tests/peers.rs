@@ -1,5 +1,6 @@
 //! The scenarios in which other retry libraries fail, with their numbers.
 
+#[allow(dead_code, reason = "not every play is needed here")]
 mod script;
 
 use std::sync::Arc;
@@ -116,12 +117,7 @@ async fn r03_there_is_a_budget_unless_it_is_taken_away() {
         for mut call in calls.into_iter().map(tokio_test::task::spawn) {
             while call.poll().is_pending() {}
         }
-        if budget {
-            // What calls bring in counts from when they are made.
-            assert!((200..=expected).contains(&log.calls()), "{} attempts", log.calls());
-        } else {
-            assert_eq!(log.calls(), expected);
-        }
+        assert_eq!(log.calls(), expected);
     }
 }
 
