@@ -269,14 +269,15 @@ impl<W: Work> ResponseProj<'_, W> {
         let now = clock::now();
         self.attempt.set(None);
         self.sleep.set(None);
-        let supply =
-            Supply { repeatable: self.work.is_repeatable(), request: self.work.held(*self.keep) };
-        let around = CallContext::current().attempts_left();
+        let supply = Supply {
+            repeatable: self.work.is_repeatable(),
+            request: self.work.held(*self.keep),
+            around: CallContext::current().attempts_left(),
+        };
         let mut rng = fastrand::Rng::new();
-        let next =
-            self.attempts.after(&setup.config, failure, supply, around, now, &mut rng, |cost| {
-                setup.budget.as_ref().map_or(Some(0), |budget| budget.withdraw(cost, now))
-            });
+        let next = self.attempts.after(&setup.config, failure, supply, now, &mut rng, |cost| {
+            setup.budget.as_ref().map_or(Some(0), |budget| budget.withdraw(cost, now))
+        });
         let wait = match next {
             Next::Retry { wait } => wait,
             Next::GiveUp(why) => return Poll::Ready(Some(self.give_up(why, now, result))),

@@ -372,14 +372,14 @@ proptest! {
             };
             let failure = Failure { advice: step.advice, cause, unsent };
             let request = if call.cloneable { Held::Yes } else { Held::No };
-            let supply = Supply { repeatable: call.repeatable, request };
+            let supply = Supply { repeatable: call.repeatable, request, around };
             let pay = |cost| {
                 let price = if cost == BudgetCost::RetryAfterTimeout { 2 } else { 1 };
                 money = money.checked_sub(price)?;
                 Some(price)
             };
             let moment = Moment::from_nanos(now);
-            let next = attempts.after(&config, failure, supply, around, moment, &mut rng, pay);
+            let next = attempts.after(&config, failure, supply, moment, &mut rng, pay);
             prop_assert_eq!(next, twin.decide(&config, &step, &call, now));
             prop_assert_eq!(attempts.made(), twin.total());
             prop_assert_eq!((attempts.paid(), money), (twin.paid, twin.money));
@@ -410,12 +410,11 @@ proptest! {
             cause: Cause::Failed(FailureKind::Error),
             unsent: false,
         };
-        let supply = Supply { repeatable: true, request: Held::Yes };
+        let supply = Supply { repeatable: true, request: Held::Yes, around: call.around };
         let later = begun.after(Duration::from_millis(takes));
         let mut rng = fastrand::Rng::with_seed(1);
         let pay = |_| Some(1);
-        let around = call.around;
-        let next = attempts.after(&config, failure, supply, around, later, &mut rng, pay);
+        let next = attempts.after(&config, failure, supply, later, &mut rng, pay);
         prop_assert!(may_follow || matches!(next, Next::GiveUp(_)), "{next:?}");
     }
 }
@@ -428,13 +427,12 @@ fn a_request_that_was_not_kept_ends_the_call_for_the_reason_it_was_not() {
         cause: Cause::Failed(FailureKind::Error),
         unsent: false,
     };
-    let supply = Supply { repeatable: true, request: Held::Skipped };
+    let supply = Supply { repeatable: true, request: Held::Skipped, around: None };
     let mut rng = fastrand::Rng::with_seed(1);
     for (deadline, why) in [(SECOND, GaveUp::Deadline), (2 * SECOND, GaveUp::Budget)] {
         let mut attempts = Attempts::new(3);
         attempts.begin(1, Moment::ZERO.after(deadline));
-        let next =
-            attempts.after(&config, failure, supply, None, Moment::ZERO, &mut rng, |_| Some(1));
+        let next = attempts.after(&config, failure, supply, Moment::ZERO, &mut rng, |_| Some(1));
         assert_eq!((next, attempts.paid()), (Next::GiveUp(why), 0));
     }
 }

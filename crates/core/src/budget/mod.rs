@@ -88,6 +88,7 @@ pub enum BudgetCost {
 pub struct Budget(Arc<Account>);
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is never moved, and the larger is the default")]
 enum Account {
     Share(Share),
     Tokens(Tokens),
