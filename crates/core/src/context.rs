@@ -31,7 +31,7 @@ struct Current {
     reading: Cell<Moment>,
     attempts_left: Cell<u32>,
     attempt: Cell<u32>,
-    class: Cell<Class>,
+    class: Cell<u64>,
 }
 
 impl Current {
@@ -79,15 +79,16 @@ impl Current {
 /// tokio::spawn(context.scope(work()));
 /// # }
 /// ```
-// Small and without options, since every layer that sets it copies it in and out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CallContext {
+    // Small, without padding and options, since every layer that sets it copies it in and out.
     deadline: Moment,
     started: Moment,
     reading: Moment,
     attempts_left: u32,
     attempt: u32,
-    class: Class,
+    /// The class as a place in [`Class::ALL`].
+    class: u64,
 }
 
 /// Stands for no moment: as a deadline it is never reached, and no clock shows it.
@@ -114,7 +115,7 @@ impl CallContext {
         reading: NONE,
         attempts_left: UNLIMITED,
         attempt: 1,
-        class: Class::Normal,
+        class: Class::Normal as u64,
     };
 
     /// The context of the call being made here, or [`CallContext::NEW`] outside of one.
@@ -155,7 +156,11 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn class(&self) -> Class {
-        self.class
+        match self.class {
+            0 => Class::Sheddable,
+            1 => Class::Normal,
+            _ => Class::Critical,
+        }
     }
 
     /// When the whole call began, if a layer has said so.
@@ -190,7 +195,7 @@ impl CallContext {
     #[must_use]
     #[inline]
     pub const fn with_class(mut self, class: Class) -> Self {
-        self.class = class;
+        self.class = class as u64;
         self
     }
 
@@ -286,7 +291,7 @@ impl fmt::Debug for CallContext {
             .field("deadline", &self.deadline())
             .field("attempt", &self.attempt)
             .field("attempts_left", &self.attempts_left())
-            .field("class", &self.class)
+            .field("class", &self.class())
             .field("started", &self.started())
             .finish_non_exhaustive()
     }
@@ -314,7 +319,7 @@ impl<F: Future> Future for Scoped<F> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(salve_loom)))]
 mod tests {
     use super::*;
 
@@ -342,5 +347,29 @@ mod tests {
             assert!(std::panic::catch_unwind(|| enter(context)).is_err());
             assert_eq!(CallContext::current(), CallContext::NEW);
         }
+    }
+
+    #[test]
+    fn what_is_set_is_read_and_what_is_not_is_unknown() {
+        let new = CallContext::NEW;
+        assert_eq!((new.deadline(), new.started(), new.attempts_left()), (None, None, None));
+        let at = Moment::from_nanos(7);
+        for class in Class::ALL {
+            let set = new.with_class(class).with_deadline(at).with_started(at).with_attempt(2, 0);
+            assert_eq!((set.class(), set.deadline(), set.started()), (class, Some(at), Some(at)));
+            assert_eq!((set.attempt(), set.attempts_left()), (2, Some(0)));
+            assert_eq!(set.with_deadline(Moment::from_nanos(8)).deadline(), Some(at));
+        }
+        assert_eq!(new.with_attempt(1, u32::MAX).attempts_left(), Some(u32::MAX - 1));
+    }
+
+    #[test]
+    fn attempts_are_taken_from_the_call_around_and_seen_by_it() {
+        assert!(CallContext::take_attempt());
+        let (taken, after) = CallContext::NEW
+            .with_attempt(1, 1)
+            .enter(|| [CallContext::take_attempt(), CallContext::take_attempt()]);
+        assert_eq!((taken, after.attempts_left()), ([true, false], Some(0)));
+        assert_eq!(CallContext::current(), CallContext::NEW);
     }
 }

@@ -67,6 +67,8 @@ pub(crate) struct Supply {
     /// Whether carrying the request out twice does no harm.
     pub(crate) repeatable: bool,
     pub(crate) request: Held,
+    /// How many attempts the retries around this one have left.
+    pub(crate) around: Option<u32>,
 }
 
 /// Whether there is a request for another attempt.
@@ -185,7 +187,6 @@ impl Attempts {
         config: &Config,
         failure: Failure,
         supply: Supply,
-        around: Option<u32>,
         now: Moment,
         rng: &mut fastrand::Rng,
         pay: impl FnOnce(BudgetCost) -> Option<u32>,
@@ -194,7 +195,7 @@ impl Attempts {
         if failure.advice == RetryAdvice::Never || !harmless || supply.request == Held::No {
             return Next::Leave;
         }
-        if self.left_within(around) == 0 {
+        if self.left_within(supply.around) == 0 {
             return Next::GiveUp(GaveUp::Attempts);
         }
         let retry = self.retries.saturating_add(1);

@@ -98,3 +98,5 @@ pub use layer::RetryLayer;
 pub use rules::{ByClone, CloneRequest, Rules};
 pub use service::Retry;
 pub use status::CallCounts;
+#[cfg(test)]
+mod model_tests;

@@ -1,5 +1,7 @@
 //! The future of a call that is attempted until it succeeds or is given up.
 
+mod drive;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +12,7 @@ use pin_project_lite::pin_project;
 use salve_core::{CallContext, Class, Moment, Reason, Rejection, clock};
 use tokio::time::Sleep;
 
-use crate::attempts::{Attempts, Failure, GaveUp, Judgement, Next, Supply};
+use crate::attempts::{Attempts, Judgement};
 use crate::event::Event;
 use crate::shared::Setup;
 use crate::work::private;
@@ -103,55 +105,6 @@ impl<W: Work> Future for ResponseFuture<W> {
     }
 }
 
-impl<W: Work> ResponseFuture<W> {
-    /// Goes on with what the first attempt came to in this poll, or from where the last poll ended.
-    #[inline(never)]
-    fn drive(
-        self: Pin<&mut Self>,
-        mut polled: Option<Poll<Outcome<W>>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Outcome<W>> {
-        let mut this = self.project();
-        let mut context = CallContext::current();
-        loop {
-            if *this.phase == Phase::Waiting
-                && let Some(last) = ready!(this.wait(&mut context, cx))
-            {
-                return Poll::Ready(last);
-            }
-            if *this.phase == Phase::Ended {
-                // Only a future that is polled again after its end can come here.
-                return Poll::Pending;
-            }
-            let result = match polled.take().unwrap_or_else(|| this.make_attempt(&context, cx)) {
-                Poll::Ready(result) => result,
-                Poll::Pending if *this.attempt_ends == Moment::MAX => return Poll::Pending,
-                Poll::Pending => match ready!(this.cut_off(cx)) {
-                    Cut::Attempt(result) => result,
-                    Cut::Call(result) => return Poll::Ready(result),
-                },
-            };
-            match this.work.judge(&result) {
-                Judgement::Success => this.succeeded(&result),
-                Judgement::Ignored => *this.phase = Phase::Ended,
-                Judgement::Failed(failure) => match ready!(this.failed(result, failure, cx)) {
-                    Some(result) => return Poll::Ready(result),
-                    None => continue,
-                },
-            }
-            return Poll::Ready(result);
-        }
-    }
-}
-
-/// What was cut off, and what is the result of that.
-enum Cut<W: Work> {
-    /// One attempt; another may follow.
-    Attempt(Outcome<W>),
-    /// The whole call.
-    Call(Outcome<W>),
-}
-
 impl<W: Work> ResponseProj<'_, W> {
     /// Begins the first attempt, or says why it cannot be.
     #[inline]
@@ -204,10 +157,8 @@ impl<W: Work> ResponseProj<'_, W> {
     #[inline]
     fn make_attempt(&mut self, context: &CallContext, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
         let left = self.attempts.left_within(context.attempts_left());
-        let mut inner = context.with_attempt(self.attempts.number(), left);
-        if *self.attempt_ends != Moment::MAX {
-            inner = inner.with_deadline(*self.attempt_ends);
-        }
+        let mut inner =
+            context.with_deadline(*self.attempt_ends).with_attempt(self.attempts.number(), left);
         if let Some(class) = *self.class {
             inner = inner.with_class(class);
         }
@@ -229,110 +180,6 @@ impl<W: Work> ResponseProj<'_, W> {
         polled
     }
 
-    /// Waits for the end of the attempt's time, which has not come while the work is polled.
-    #[cold]
-    fn cut_off(&mut self, cx: &mut Context<'_>) -> Poll<Cut<W>> {
-        ready!(self.sleep_until(*self.attempt_ends, cx));
-        self.sleep.set(None);
-        let called = self.attempt.is_some();
-        self.attempt.set(None);
-        let call_is_over = self.attempt_ends >= self.call_ends;
-        if call_is_over && let Some(last) = self.last.take() {
-            return Poll::Ready(Cut::Call(self.give_up(GaveUp::Deadline, clock::now(), last)));
-        }
-        let reason = if call_is_over { Reason::DeadlineExceeded } else { Reason::AttemptTimeout };
-        let rejection = Rejection::new(&self.setup.policy.origin, reason);
-        let rejection = if called { rejection.maybe_sent() } else { rejection };
-        let Some(error) = self.work.refuse(rejection) else { return Poll::Pending };
-        Poll::Ready(if call_is_over {
-            Cut::Call(self.give_up(GaveUp::Deadline, clock::now(), Err(error)))
-        } else {
-            Cut::Attempt(Err(error))
-        })
-    }
-
-    /// Decides what comes after a failure: a result for the caller, or another attempt.
-    #[cold]
-    fn failed(
-        &mut self,
-        result: Outcome<W>,
-        mut failure: Failure,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Outcome<W>>> {
-        let setup = Arc::clone(self.setup);
-        // Inner services may have taken time since the poll began, and a retry must not be early.
-        let now = clock::now();
-        // What failed before it was called was never sent.
-        failure.unsent |= self.attempt.is_none();
-        self.attempt.set(None);
-        self.sleep.set(None);
-        let supply =
-            Supply { repeatable: self.work.is_repeatable(), request: self.work.held(*self.keep) };
-        let around = CallContext::current().attempts_left();
-        let mut rng = fastrand::Rng::new();
-        let next =
-            self.attempts.after(&setup.config, failure, supply, around, now, &mut rng, |cost| {
-                setup.budget.as_ref().map_or(Some(0), |budget| budget.withdraw(cost, now))
-            });
-        let wait = match next {
-            Next::Retry { wait } => wait,
-            Next::GiveUp(why) => return Poll::Ready(Some(self.give_up(why, now, result))),
-            Next::Leave => {
-                *self.phase = Phase::Ended;
-                return Poll::Ready(Some(result));
-            }
-        };
-        // The engine has seen that one is left around it, if there is a retry around it.
-        let _ = CallContext::take_attempt();
-        setup.policy.totals.retries.add_one();
-        let attempt = self.attempts.number();
-        setup.policy.tell(now, Event::Retried { attempt, wait, cause: failure.cause });
-        self.work.renew();
-        *self.last = Some(result);
-        *self.phase = Phase::Waiting;
-        if wait.is_zero() {
-            // Lets other tasks run: attempts that fail at once would keep the thread to themselves.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        self.sleep.set(Some(tokio::time::sleep_until(clock::instant(now.after(wait)))));
-        Poll::Ready(None)
-    }
-
-    /// Waits until the next attempt may begin, and begins it; a result if that is too late.
-    #[cold]
-    fn wait(
-        &mut self,
-        context: &mut CallContext,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Outcome<W>>> {
-        if let Some(sleep) = self.sleep.as_mut().as_pin_mut() {
-            ready!(sleep.poll(cx));
-            self.sleep.set(None);
-        }
-        let now = clock::now();
-        if now >= self.attempts.deadline()
-            && let Some(last) = self.last.take()
-        {
-            return Poll::Ready(Some(self.give_up(GaveUp::Deadline, now, last)));
-        }
-        *context = context.with_reading(Some(now));
-        self.attempts.next();
-        self.setup.policy.totals.further_attempts.add_one();
-        self.prepare(context, now);
-        Poll::Ready(None)
-    }
-
-    fn sleep_until(&mut self, end: Moment, cx: &mut Context<'_>) -> Poll<()> {
-        if self.sleep.is_none() {
-            self.sleep.set(Some(tokio::time::sleep_until(clock::instant(end))));
-        }
-        match self.sleep.as_mut().as_pin_mut() {
-            Some(sleep) => sleep.poll(cx),
-            None => Poll::Pending,
-        }
-    }
-
     #[inline]
     fn succeeded(&mut self, result: &Outcome<W>) {
         if let Some(budget) = &self.setup.budget {
@@ -349,25 +196,6 @@ impl<W: Work> ResponseProj<'_, W> {
         if self.attempts.has_retried() {
             recovered(self.setup, self.attempts.made());
         }
-    }
-
-    #[cold]
-    fn give_up(&mut self, why: GaveUp, now: Moment, result: Outcome<W>) -> Outcome<W> {
-        *self.phase = Phase::Ended;
-        let policy = &self.setup.policy;
-        let attempts = self.attempts.made();
-        let event = if why == GaveUp::Budget {
-            policy.totals.budget_refused.add_one();
-            Event::BudgetRefused { attempts }
-        } else {
-            policy.totals.exhausted.add_one();
-            Event::Exhausted { attempts, why }
-        };
-        if self.work.bury(attempts, why, &result) {
-            policy.totals.dead_letters.add_one();
-        }
-        policy.tell(now, event);
-        result
     }
 }
 
