@@ -268,9 +268,10 @@ impl Twin {
     pub(crate) fn reconfigure(&mut self, config: Config) {
         let before = std::mem::replace(&mut self.config, config);
         match (before.failures_within, self.config.failures_within) {
-            // A smaller memory forgets for good.
-            (Some(_), Some(rule)) => {
-                let surplus = self.remembered_failures.len().saturating_sub(rule.failures as usize);
+            // What one of the two memories was too small for is forgotten for good.
+            (Some(was), Some(is)) => {
+                let most = was.failures.min(is.failures) as usize;
+                let surplus = self.remembered_failures.len().saturating_sub(most);
                 self.remembered_failures.drain(..surplus);
             }
             _ => self.remembered_failures.clear(),
