@@ -7,6 +7,7 @@ use salve_core::Moment;
 
 use crate::breaker::Trip;
 use crate::config::{Config, RampOver};
+use crate::stripes::LAST_PROBE;
 use crate::tally::TripReason;
 
 /// How many trips are remembered.
@@ -73,7 +74,7 @@ impl Episode {
             return None;
         }
         // Zero says that a call is no probe.
-        probing.last_number = probing.last_number.checked_add(1).unwrap_or(1);
+        probing.last_number = probing.last_number % LAST_PROBE + 1;
         let probe =
             Probe { number: probing.last_number, deadline: now.after(config.probe_deadline) };
         probing.out.push(probe);

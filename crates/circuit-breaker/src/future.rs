@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use salve_core::{Classify, Outcome, Refusable, Rejection, Verdict, judge};
+use salve_core::{Classify, Origin, Outcome, Refusable, Verdict, judge};
 
 use crate::lane::{Lane, Single};
-use crate::permit::Permit;
+use crate::permit::{Permit, Refusal};
 
 pin_project! {
     /// The response of a call that a breaker has admitted or refused.
@@ -22,9 +22,30 @@ pin_project! {
     pub struct ResponseFuture<F, C, L: Lane = Single> {
         #[pin]
         future: Option<F>,
-        permit: Option<Permit<L>>,
-        rejection: Option<Rejection>,
+        permit: Permit<L>,
+        refused_by: Option<Origin>,
         classifier: C,
+    }
+}
+
+/// How a call came in: with a permit, or refused by somebody.
+///
+/// All fields are always filled in, unlike an enum's, so that admitted and refused calls build
+/// the same future and its parts stay in registers until they are where they belong.
+pub(crate) struct Entry<L: Lane = Single> {
+    permit: Permit<L>,
+    refused_by: Option<Origin>,
+}
+
+impl<L: Lane> Entry<L> {
+    #[inline]
+    pub(crate) const fn admitted(permit: Permit<L>) -> Self {
+        Self { permit, refused_by: None }
+    }
+
+    #[inline]
+    pub(crate) fn refused(by: &Origin, refusal: Refusal) -> Self {
+        Self { permit: Permit::refused(refusal), refused_by: Some(by.clone()) }
     }
 }
 
@@ -32,8 +53,9 @@ pin_project! {
 struct FailOnUnwind<'a, L: Lane>(&'a mut Permit<L>);
 
 impl<L: Lane> Drop for FailOnUnwind<'_, L> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.0.conclude(Outcome::FAILURE);
+        self.0.fail();
     }
 }
 
@@ -48,26 +70,10 @@ fn watch_panics<L: Lane, T>(permit: &mut Permit<L>, work: impl FnOnce() -> T) ->
 
 impl<F, C, L: Lane> ResponseFuture<F, C, L> {
     #[inline]
-    pub(crate) fn begin(
-        admission: Result<Permit<L>, Rejection>,
-        classifier: C,
-        work: impl FnOnce() -> F,
-    ) -> Self {
-        match admission {
-            Ok(permit) => Self::admitted(permit, classifier, work),
-            Err(rejection) => Self::refused(rejection, classifier),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn admitted(mut permit: Permit<L>, classifier: C, work: impl FnOnce() -> F) -> Self {
-        let future = watch_panics(&mut permit, work);
-        Self { future: Some(future), permit: Some(permit), rejection: None, classifier }
-    }
-
-    #[inline]
-    pub(crate) fn refused(rejection: Rejection, classifier: C) -> Self {
-        Self { future: None, permit: None, rejection: Some(rejection), classifier }
+    pub(crate) fn begin(entry: Entry<L>, classifier: C, work: impl FnOnce() -> F) -> Self {
+        let Entry { mut permit, refused_by } = entry;
+        let future = permit.is_running().then(|| watch_panics(&mut permit, work));
+        Self { future, permit, refused_by, classifier }
     }
 }
 
@@ -83,46 +89,62 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
-        if let (Some(future), Some(permit)) = (this.future.as_pin_mut(), this.permit) {
-            let polled = watch_panics(permit, || future.poll(cx));
-            if let Poll::Ready(result) = &polled {
-                conclude(permit, this.classifier, result);
-            }
-            return polled;
+        if let Some(future) = this.future.as_pin_mut() {
+            return match watch_panics(this.permit, || future.poll(cx)) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(response)) => {
+                    conclude(this.permit, this.classifier, &response);
+                    Poll::Ready(Ok(response))
+                }
+                Poll::Ready(Err(error)) => {
+                    Poll::Ready(Err(conclude_error(this.permit, this.classifier, error)))
+                }
+            };
         }
-        match this.rejection.take() {
-            Some(rejection) => Poll::Ready(Err(rejection.into())),
+        match this.refused_by.take() {
+            Some(origin) => Poll::Ready(Err(this.permit.refusal().by(origin).into())),
             // Only a future that is polled again after its end can come here.
             None => Poll::Pending,
         }
     }
 }
 
-/// Counts the result, or leaves that to the answer's end where it has only begun.
+/// Counts a response, or leaves that to its end where it has only begun.
 #[inline(always)]
-fn conclude<L: Lane, C, T, E>(permit: &mut Permit<L>, classifier: &C, result: &Result<T, E>)
+fn conclude<L: Lane, C, T, E>(permit: &mut Permit<L>, classifier: &C, response: &T)
+where
+    C: Classify<T, E>,
+{
+    let outcome = classifier.classify(Ok(response));
+    if outcome != Outcome::Success {
+        permit.conclude(outcome);
+    } else if let Some(settlement) = classifier.settlement(response) {
+        settlement.attach(permit.hand_over());
+    } else {
+        permit.succeed();
+    }
+}
+
+/// Counts an error, and gives it back. It is taken by value so that a result whose address nobody
+/// has taken can stay in registers.
+#[cold]
+fn conclude_error<L: Lane, C, T, E>(permit: &mut Permit<L>, classifier: &C, error: E) -> E
 where
     C: Classify<T, E>,
     E: Refusable,
 {
-    let outcome = match judge(classifier, result.as_ref()) {
+    let outcome = match judge::<C, T, E>(classifier, Err(&error)) {
         Verdict::Rejected(rejection) => rejection.outcome(),
         Verdict::Judged(outcome) => outcome,
     };
-    if let (Ok(response), Outcome::Success) = (result, outcome) {
-        match classifier.settlement(response) {
-            None => permit.succeed(),
-            Some(settlement) => settlement.attach(permit.hand_over()),
-        }
-    } else {
-        permit.conclude(outcome);
-    }
+    permit.conclude(outcome);
+    error
 }
 
 impl<F, C, L: Lane> fmt::Debug for ResponseFuture<F, C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")
-            .field("admitted", &self.permit.is_some())
+            .field("running", &self.permit.is_running())
             .finish_non_exhaustive()
     }
 }

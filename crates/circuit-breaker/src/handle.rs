@@ -13,9 +13,9 @@ use crate::breaker::State;
 use crate::command::{Command, LEVERS};
 use crate::config::Config;
 use crate::event::Event;
-use crate::future::ResponseFuture;
-use crate::lane::{OwnStripes, Single};
-use crate::permit::{Permit, admit};
+use crate::future::{Entry, ResponseFuture};
+use crate::lane::{Line, Lines, Single};
+use crate::permit::{Permit, Refusal, admit, refuse_at_once};
 use crate::shared::{Policy, Setup, Shared};
 use crate::status::{CallCounts, Status};
 use crate::word::Word;
@@ -48,7 +48,8 @@ pub struct Handle(Arc<Front>);
 struct Front {
     shared: Arc<Shared>,
     policy: Arc<Policy>,
-    own_stripes: OwnStripes,
+    home: Arc<Line>,
+    lines: Lines,
 }
 
 impl Handle {
@@ -59,11 +60,9 @@ impl Handle {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let setup = Arc::new(Setup::new(config, true));
-        Ok(Self(Arc::new(Front {
-            policy: Arc::clone(&setup.policy),
-            shared: Arc::new(Shared::new(setup)),
-            own_stripes: OwnStripes::new(),
-        })))
+        let policy = Arc::clone(&setup.policy);
+        let shared = Arc::new(Shared::new(setup));
+        Ok(Self(Arc::new(Front { home: Line::home(&shared), policy, shared, lines: Lines::new() })))
     }
 
     /// Asks to make one call.
@@ -73,17 +72,42 @@ impl Handle {
     /// breaker refuses, with the time until it will probe where that is known.
     #[inline]
     pub fn admit(&self) -> Result<Permit, Rejection> {
-        let Front { shared, policy, own_stripes } = &*self.0;
-        let word = shared.word();
-        admit(Single::new(shared, own_stripes, word), word, policy)
+        match self.admit_at_once() {
+            Some(permit) => Ok(permit),
+            None => self.admit_watched().map_err(|refusal| refusal.by(self.origin().clone())),
+        }
     }
 
-    /// A permit, if the breaker is closed and does not mind how long the call takes.
+    fn enter(&self) -> Entry {
+        match self.admit_at_once() {
+            Some(permit) => Entry::admitted(permit),
+            None => match self.admit_watched() {
+                Ok(permit) => Entry::admitted(permit),
+                Err(refusal) => Entry::refused(self.origin(), refusal),
+            },
+        }
+    }
+
+    /// A permit, if the breaker is closed, does not mind how long the call takes, and threads have
+    /// not met. Small enough to be inlined into every caller.
     #[inline]
-    pub(crate) fn admit_untimed(&self) -> Option<Permit> {
-        let Front { shared, own_stripes, .. } = &*self.0;
-        let word = shared.word();
-        word.admits_untimed().then(|| Permit::untimed(Single::new(shared, own_stripes, word), word))
+    pub(crate) fn admit_at_once(&self) -> Option<Permit> {
+        let Front { shared, home, .. } = &*self.0;
+        let word = shared.glance();
+        word.admits_at_once().then(|| Permit::plain(Single::on(home), word.stay()))
+    }
+
+    /// The refusal of a call, if the breaker is open and that is all there is to it.
+    #[inline]
+    pub(crate) fn refuse_at_once(&self) -> Option<Refusal> {
+        refuse_at_once(&self.0.shared, &self.0.policy, || None)
+    }
+
+    #[cold]
+    pub(crate) fn admit_watched(&self) -> Result<Permit, Refusal> {
+        let Front { shared, policy, home, lines } = &*self.0;
+        let grant = admit(shared, policy, || None)?;
+        Ok(Permit::new(Single::new(home, lines), grant))
     }
 
     /// Makes one call; every error is a failure.
@@ -117,7 +141,7 @@ impl Handle {
         F: Future<Output = Result<T, E>>,
         E: Refusable,
     {
-        ResponseFuture::begin(self.admit(), classifier, work)
+        ResponseFuture::begin(self.enter(), classifier, work)
     }
 
     /// What it does with calls.
@@ -202,7 +226,7 @@ impl Handle {
 
     #[inline]
     pub(crate) fn word(&self) -> Word {
-        self.0.shared.word()
+        self.0.shared.glance()
     }
 
     pub(crate) fn origin(&self) -> &Origin {

@@ -17,9 +17,9 @@ use crate::breaker::State;
 use crate::command::Command;
 use crate::config::Config;
 use crate::event::Event;
-use crate::future::ResponseFuture;
+use crate::future::{Entry, ResponseFuture};
 use crate::lane::Member;
-use crate::permit::{Permit, admit};
+use crate::permit::{Permit, Refusal, admit};
 use crate::shared::{Policy, Setup, Shared};
 use crate::status::{CallCounts, Status};
 
@@ -84,17 +84,30 @@ where
         K: Borrow<Q>,
         Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
     {
-        self.admit_cow(Cow::Borrowed(key))
+        let origin = &self.0.policy.origin;
+        self.ask(Cow::Borrowed(key)).map_err(|refusal| refusal.by(origin.clone()))
     }
 
-    pub(crate) fn admit_cow<Q>(&self, key: Cow<'_, Q>) -> Result<Permit<Member<K>>, Rejection>
+    pub(crate) fn enter<Q>(&self, key: Cow<'_, Q>) -> Entry<Member<K>>
+    where
+        K: Borrow<Q>,
+        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+    {
+        match self.ask(key) {
+            Ok(permit) => Entry::admitted(permit),
+            Err(refusal) => Entry::refused(&self.0.policy.origin, refusal),
+        }
+    }
+
+    fn ask<Q>(&self, key: Cow<'_, Q>) -> Result<Permit<Member<K>>, Refusal>
     where
         K: Borrow<Q>,
         Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
     {
         let member = self.0.breakers.get_or_make(key);
-        let word = member.word();
-        admit(Member(member), word, &self.0.policy)
+        let key = || member.key().map(ToString::to_string);
+        let grant = admit(&member, &self.0.policy, key)?;
+        Ok(Permit::new(Member(member), grant))
     }
 
     /// Makes one call through the breaker of `key`; every error is a failure.
@@ -116,7 +129,7 @@ where
         F: Future<Output = Result<T, E>>,
         E: Refusable,
     {
-        ResponseFuture::begin(self.admit(key), ErrorsAreFailures, work)
+        ResponseFuture::begin(self.enter(Cow::Borrowed(key)), ErrorsAreFailures, work)
     }
 
     /// What the breaker of `key` does with calls; `None` if the key is not kept.

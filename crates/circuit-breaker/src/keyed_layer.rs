@@ -106,8 +106,8 @@ where
     }
 
     fn call(&mut self, request: Req) -> Self::Future {
-        let admission = self.layer.handle.admit_cow(self.layer.key_of.key(&request));
-        ResponseFuture::begin(admission, self.layer.classifier.clone(), || {
+        let entry = self.layer.handle.enter(self.layer.key_of.key(&request));
+        ResponseFuture::begin(entry, self.layer.classifier.clone(), || {
             Oneshot::new(self.inner.clone(), request)
         })
     }

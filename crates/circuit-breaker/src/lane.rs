@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use salve_core::Entry;
 
 use crate::shared::Shared;
 use crate::stripes::{Padded, Stripe, thread_number};
-use crate::word::Word;
 
 /// How a permit holds on to its breaker. Sealed: the two ways are [`Single`] and [`Member`].
 pub trait Lane: private::Lane {}
@@ -20,56 +20,92 @@ pub(crate) mod private {
         fn shared(&self) -> &Shared;
         fn stripe(&self) -> &Stripe;
         fn key(&self) -> Option<String>;
+
+        /// Is told of every [`LOOK`](crate::stripes::LOOK)th success on a stripe.
+        fn look(&self) {}
     }
 }
 
 /// Holds on to a breaker that stands alone.
 #[derive(Clone, Debug)]
-pub struct Single(Hold);
+pub struct Single(Arc<Line>);
 
-#[derive(Clone, Debug)]
-enum Hold {
-    Whole(Arc<Shared>),
-    /// Counted references are shared words too: where threads meet, each has its own.
-    Striped(Arc<OwnStripe>),
-}
-
-/// One thread's way to a breaker: its reference count and its stripe are on lines of its own.
+/// A way to a breaker. Counted references are shared words too: where threads meet, each has a
+/// line of its own, on which both its reference count and its stripe are its own.
 #[derive(Debug)]
 #[repr(align(128))]
-pub(crate) struct OwnStripe {
+pub(crate) struct Line {
     shared: Arc<Shared>,
-    stripes: Arc<[Padded]>,
+    /// None where threads have not met: the breaker's own is used.
+    stripes: Option<Arc<[Padded]>>,
     index: usize,
+    meetings: Meetings,
 }
 
-/// One [`OwnStripe`] for each stripe, made once threads have met.
-pub(crate) type OwnStripes = OnceLock<Box<[Arc<OwnStripe>]>>;
+/// One [`Line`] for each stripe, made once threads have met.
+pub(crate) type Lines = OnceLock<Box<[Arc<Line>]>>;
 
-impl Single {
-    #[inline]
-    pub(crate) fn new(shared: &Arc<Shared>, own: &OwnStripes, word: Word) -> Self {
-        if word.is_striped() {
-            Self::striped(shared, own)
-        } else {
-            Self(Hold::Whole(Arc::clone(shared)))
-        }
+impl Line {
+    /// The line that is used until threads meet.
+    pub(crate) fn home(shared: &Arc<Shared>) -> Arc<Self> {
+        Self::new(shared, None, 0)
     }
 
-    fn striped(shared: &Arc<Shared>, own: &OwnStripes) -> Self {
-        let own = own.get_or_init(|| {
-            let Some(stripes) = shared.stripes() else { return Box::default() };
-            let each = |index| OwnStripe {
-                shared: Arc::clone(shared),
-                stripes: Arc::clone(stripes),
-                index,
-            };
-            (0..stripes.len()).map(|index| Arc::new(each(index))).collect()
-        });
-        match own.get(thread_number() & own.len().wrapping_sub(1)) {
-            Some(own) => Self(Hold::Striped(Arc::clone(own))),
-            None => Self(Hold::Whole(Arc::clone(shared))),
+    fn new(shared: &Arc<Shared>, stripes: Option<&Arc<[Padded]>>, index: usize) -> Arc<Self> {
+        let (shared, stripes) = (Arc::clone(shared), stripes.cloned());
+        Arc::new(Self { shared, stripes, index, meetings: Meetings::default() })
+    }
+}
+
+/// Finds out whether threads meet, from a look at every so many successes.
+///
+/// That several threads use a breaker does no harm by itself: tasks move from thread to thread now
+/// and then. Only if another thread is met at every few looks, cache lines go to and fro.
+#[derive(Debug, Default)]
+pub(crate) struct Meetings {
+    last: AtomicUsize,
+    score: AtomicU32,
+}
+
+impl Meetings {
+    /// What another thread than the last adds to the score, from which the same one takes 1.
+    const OTHER: u32 = 4;
+    /// The score from which on threads are held to meet.
+    const ENOUGH: u32 = 32;
+
+    /// Notes that this thread is here, and says whether threads meet. What is lost where two look
+    /// at the same moment is soon made up for.
+    fn note(&self) -> bool {
+        let me = thread_number();
+        let score = self.score.load(Ordering::Relaxed);
+        let score = if self.last.swap(me, Ordering::Relaxed) == me {
+            score.saturating_sub(1)
+        } else {
+            score.saturating_add(Self::OTHER)
+        };
+        self.score.store(score, Ordering::Relaxed);
+        score >= Self::ENOUGH
+    }
+}
+
+impl Single {
+    /// Holds on to a breaker by the line that is used until threads meet.
+    #[inline]
+    pub(crate) fn on(home: &Arc<Line>) -> Self {
+        Self(Arc::clone(home))
+    }
+
+    /// Holds on to a breaker by this thread's own line, if threads have met.
+    pub(crate) fn new(home: &Arc<Line>, lines: &Lines) -> Self {
+        let shared = &home.shared;
+        if !shared.glance().is_striped() {
+            return Self::on(home);
         }
+        let own = lines.get_or_init(|| {
+            let Some(stripes) = shared.stripes() else { return Box::default() };
+            (0..stripes.len()).map(|index| Line::new(shared, Some(stripes), index)).collect()
+        });
+        Self::on(own.get(thread_number() & own.len().wrapping_sub(1)).unwrap_or(home))
     }
 }
 
@@ -78,22 +114,25 @@ impl Lane for Single {}
 impl private::Lane for Single {
     #[inline]
     fn shared(&self) -> &Shared {
-        match &self.0 {
-            Hold::Whole(shared) => shared,
-            Hold::Striped(own) => &own.shared,
-        }
+        &self.0.shared
     }
 
     #[inline]
     fn stripe(&self) -> &Stripe {
-        match &self.0 {
-            Hold::Whole(shared) => shared.home(),
-            Hold::Striped(own) => &own.stripes[own.index].0,
+        match &self.0.stripes {
+            None => self.0.shared.home(),
+            Some(stripes) => &stripes[self.0.index].0,
         }
     }
 
     fn key(&self) -> Option<String> {
         None
+    }
+
+    fn look(&self) {
+        if self.0.stripes.is_none() && self.0.meetings.note() {
+            self.0.shared.make_stripes();
+        }
     }
 }
 

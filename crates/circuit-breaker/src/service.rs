@@ -2,11 +2,12 @@
 
 use std::task::{Context, Poll, Waker};
 
-use salve_core::{Classify, ErrorsAreFailures, Reason, Refusable, Rejection};
+use salve_core::{Classify, ErrorsAreFailures, Refusable};
 use tower_service::Service;
 
-use crate::future::ResponseFuture;
+use crate::future::{Entry, ResponseFuture};
 use crate::handle::Handle;
+use crate::permit::{Permit, Refusal};
 
 /// A service behind a circuit breaker. It passes on readiness, and needs no `Clone`.
 ///
@@ -17,6 +18,7 @@ pub struct CircuitBreaker<S, C = ErrorsAreFailures> {
     inner: S,
     handle: Handle,
     classifier: C,
+    /// Whether the last that this service said of its readiness was the inner one's word.
     inner_is_ready: bool,
 }
 
@@ -66,6 +68,7 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         if self.handle.word().refuses() {
+            self.inner_is_ready = false;
             return Poll::Ready(Ok(()));
         }
         let polled = self.inner.poll_ready(cx);
@@ -75,33 +78,43 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let was_ready = std::mem::take(&mut self.inner_is_ready);
-        if was_ready && let Some(permit) = self.handle.admit_untimed() {
-            let classifier = self.classifier.clone();
-            return ResponseFuture::admitted(permit, classifier, || self.inner.call(request));
-        }
-        self.call_watched(request, was_ready)
+        let at_once = if self.inner_is_ready { self.handle.admit_at_once() } else { None };
+        let entry = match at_once {
+            Some(permit) => Entry::admitted(permit),
+            None => match self.handle.refuse_at_once() {
+                Some(refusal) => Entry::refused(self.handle.origin(), refusal),
+                None => self.enter_watched(),
+            },
+        };
+        ResponseFuture::begin(entry, self.classifier.clone(), || self.inner.call(request))
     }
 }
 
 impl<S, C> CircuitBreaker<S, C> {
-    // Apart from the usual path, whose future is then built where it is returned to.
-    #[inline(never)]
-    fn call_watched<Req>(&mut self, request: Req, was_ready: bool) -> ResponseFuture<S::Future, C>
+    #[inline]
+    fn enter_watched<Req>(&mut self) -> Entry
     where
         S: Service<Req>,
-        C: Clone,
     {
-        let classifier = self.classifier.clone();
-        let admission = self.handle.admit();
-        // An open breaker says that it is ready without asking, and may have become half-open.
-        let ready = was_ready || admission.is_err() || is_ready_now(&mut self.inner);
-        if !ready {
-            drop(admission);
-            let rejection = Rejection::new(self.handle.origin(), Reason::NotReady);
-            return ResponseFuture::refused(rejection, classifier);
+        match self.admit_watched() {
+            Ok(permit) => Entry::admitted(permit),
+            Err(refusal) => Entry::refused(self.handle.origin(), refusal),
         }
-        ResponseFuture::begin(admission, classifier, || self.inner.call(request))
+    }
+
+    // Answers with the permit alone, so that the future is built in one place whichever way the
+    // call was admitted, and need not be copied together from two.
+    #[inline(never)]
+    fn admit_watched<Req>(&mut self) -> Result<Permit, Refusal>
+    where
+        S: Service<Req>,
+    {
+        let permit = self.handle.admit_watched()?;
+        // An open breaker says that it is ready without asking, and may have become half-open.
+        if self.inner_is_ready || is_ready_now(&mut self.inner) {
+            return Ok(permit);
+        }
+        Err(Refusal::NOT_READY)
     }
 }
 

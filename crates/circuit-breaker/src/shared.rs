@@ -1,16 +1,17 @@
 //! The engine behind a lock, beside the words that calls read and write without it.
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, OnceLock};
 
 use salve_core::sync::{AtomicU64, Lock, Ordering};
-use salve_core::{Events, Keyed, Moment, Origin, Told, clock, nanos};
+use salve_core::{Events, Keyed, Moment, Origin, Told, nanos};
 
 use crate::breaker::{Admission, Breaker, State, Ticket, Transition};
 use crate::command::Command;
 use crate::config::{Config, OnCancel, ROOM};
 use crate::event::Event;
 use crate::status::{Status, Totals};
-use crate::stripes::{Added, Padded, Stripe, stripe_count};
+use crate::stripes::{Claim, Padded, Stripe, stripe_count};
 use crate::tally::Mark;
 use crate::word::Word;
 
@@ -81,11 +82,13 @@ struct Extra {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) slow_at: Moment,
-    pub(crate) cancel_at: Moment,
+    /// In nanoseconds. Not `Moment::MAX` where there is none: two equal fields side by side are
+    /// filled in as one block of memory, which keeps the whole permit out of registers.
+    pub(crate) cancel_at: Option<NonZeroU64>,
 }
 
 impl Limits {
-    pub(crate) const NONE: Self = Self { slow_at: Moment::MAX, cancel_at: Moment::MAX };
+    pub(crate) const NONE: Self = Self { slow_at: Moment::MAX, cancel_at: None };
 }
 
 impl Shared {
@@ -93,7 +96,7 @@ impl Shared {
         let breaker = Breaker::new(&setup.config);
         let shared = Self {
             word: AtomicU64::new(0),
-            home: Stripe::new(breaker.stay()),
+            home: Stripe::new(Claim::plain(breaker.stay())),
             until: AtomicU64::new(0),
             extra: OnceLock::new(),
             inner: Lock::new(Inner { breaker, setup }),
@@ -102,11 +105,19 @@ impl Shared {
         shared
     }
 
+    /// The state, and with it all that was published before it.
     #[inline]
     pub(crate) fn word(&self) -> Word {
         Word(self.word.load(Ordering::Acquire))
     }
 
+    /// The state, for whoever reads nothing else of what was published.
+    #[inline]
+    pub(crate) fn glance(&self) -> Word {
+        Word(self.word.load(Ordering::Relaxed))
+    }
+
+    #[inline]
     pub(crate) const fn home(&self) -> &Stripe {
         &self.home
     }
@@ -122,10 +133,12 @@ impl Shared {
 
     pub(crate) fn limits(&self, started: Moment) -> Limits {
         let Some(extra) = self.extra.get() else { return Limits::NONE };
-        let after = |nanos: &AtomicU64| {
-            Moment::from_nanos(started.as_nanos().saturating_add(nanos.load(Ordering::Relaxed)))
-        };
-        Limits { slow_at: after(&extra.slow_after), cancel_at: after(&extra.cancel_after) }
+        let after = |nanos: u64| started.as_nanos().saturating_add(nanos);
+        let cancel_after = extra.cancel_after.load(Ordering::Relaxed);
+        Limits {
+            slow_at: Moment::from_nanos(after(extra.slow_after.load(Ordering::Relaxed))),
+            cancel_at: NonZeroU64::new(after(cancel_after)).filter(|_| cancel_after < u64::MAX),
+        }
     }
 
     #[inline]
@@ -181,16 +194,15 @@ impl Shared {
 
     /// Adds a fast success to `stripe`, or else asks the engine.
     #[inline]
-    pub(crate) fn add_success(&self, stripe: &Stripe, stay: u32) {
-        match stripe.add(stay) {
-            Added::Yes => {}
-            Added::Contended => self.make_stripes(),
-            Added::No => self.record_success(stay, clock::now()),
+    pub(crate) fn add_success(&self, stripe: &Stripe, claim: Claim, now: Moment) {
+        let stepped = self.glance().is_stepped();
+        if (stepped && now >= self.step_end()) || !stripe.add(claim.stepped(stepped)) {
+            self.record_success(claim.stay(), now);
         }
     }
 
-    #[cold]
     /// Counts a call that says nothing about the dependency, and takes back its place.
+    #[cold]
     pub(crate) fn release(&self, ticket: Ticket) {
         let mut inner = self.inner.lock();
         inner.setup.policy.totals.count_neutral();
@@ -246,24 +258,28 @@ impl Shared {
 
     /// Takes the stripes' successes into the engine.
     fn drain(&self, inner: &mut Inner) {
-        let successes = self.take_successes(inner.breaker.stay());
+        let successes = self.take_successes(&inner.breaker);
         inner.breaker.record_successes(successes);
         inner.setup.policy.totals.count_successes(successes);
     }
 
-    /// Takes what the stripes hold and gives them to `stay`.
-    fn take_successes(&self, stay: u32) -> u64 {
-        let striped = self.stripes().map_or(0, |all| all.iter().map(|one| one.0.take(stay)).sum());
-        self.home.take(stay) + striped
+    /// Takes what the stripes hold and opens them to the breaker's stay.
+    fn take_successes(&self, breaker: &Breaker) -> u64 {
+        let claim = claim(breaker);
+        let striped = self.stripes().map_or(0, |all| all.iter().map(|one| one.0.take(claim)).sum());
+        self.home.take(claim) + striped
     }
 
     fn publish(&self, inner: &mut Inner) {
-        let Inner { breaker, setup } = inner;
-        if self.word().stay() != breaker.stay() {
+        let before = self.word();
+        if before.stay() != inner.breaker.stay() {
             // Successes that came between draining and the end of their stay are late.
-            let late = self.take_successes(breaker.stay());
-            setup.policy.totals.count_late(late);
+            let late = self.take_successes(&inner.breaker);
+            inner.setup.policy.totals.count_late(late);
+        } else if before.is_stepped() != inner.breaker.tally().step_end().is_some() {
+            self.drain(inner);
         }
+        let Inner { breaker, setup } = inner;
         self.until.store(breaker.open_until().as_nanos(), Ordering::Relaxed);
         let word = Word::new(breaker, &setup.config, self.stripes().is_some());
         if word.is_timed() || word.is_stepped() || self.extra.get().is_some() {
@@ -290,19 +306,25 @@ impl Shared {
         }
     }
 
+    /// Gives each thread a stripe of its own, unless the policy does without.
     #[cold]
-    fn make_stripes(&self) {
+    pub(crate) fn make_stripes(&self) {
         let mut inner = self.inner.lock();
         if inner.setup.policy.striped && self.stripes().is_none() {
             self.drain(&mut inner);
-            let stay = inner.breaker.stay();
+            let claim = claim(&inner.breaker);
             let extra = self.extra.get_or_init(Extra::new);
             extra
                 .stripes
-                .get_or_init(|| (0..stripe_count()).map(|_| Padded(Stripe::new(stay))).collect());
+                .get_or_init(|| (0..stripe_count()).map(|_| Padded(Stripe::new(claim))).collect());
             self.publish(&mut inner);
         }
     }
+}
+
+/// What a success must claim to be added to the stripes of this breaker.
+fn claim(breaker: &Breaker) -> Claim {
+    Claim::plain(breaker.stay()).stepped(breaker.tally().step_end().is_some())
 }
 
 impl Extra {
@@ -337,6 +359,7 @@ impl Keyed for Shared {
 }
 
 /// Tells the policy's listeners, if there are any.
+#[inline]
 pub(crate) fn tell(
     policy: &Policy,
     key: impl FnOnce() -> Option<String>,
@@ -344,6 +367,11 @@ pub(crate) fn tell(
     event: Event,
 ) {
     if policy.events.is_listened_to() {
-        policy.events.tell(&Told { by: policy.origin.name().clone(), key: key(), at, event });
+        tell_listeners(policy, key, at, event);
     }
+}
+
+#[cold]
+fn tell_listeners(policy: &Policy, key: impl FnOnce() -> Option<String>, at: Moment, event: Event) {
+    policy.events.tell(&Told { by: policy.origin.name().clone(), key: key(), at, event });
 }

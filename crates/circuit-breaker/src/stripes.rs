@@ -5,12 +5,15 @@ use std::num::NonZeroUsize;
 
 use salve_core::sync::{AtomicU64, Ordering};
 
+use crate::breaker::Ticket;
+
 /// A counter of successes that belongs to one stay.
 ///
 /// # Invariants
-/// 1. The upper half is the number of the stay, the lower half a count below [`FULL`], so a call
-///    of another stay never adds to it: it compares and adds in one step.
-/// 2. Only the holder of the engine's lock takes the count out or changes the stay.
+/// 1. The upper half is the number of the stay, the lower half a count of at most [`FULL`], and
+///    [`STEPPED`]. A claim with another stay or other flags never adds to it: it compares and
+///    adds in one step.
+/// 2. Only the holder of the engine's lock takes the count out or changes stay and flags.
 #[derive(Debug)]
 #[repr(align(128))]
 pub(crate) struct Padded(pub(crate) Stripe);
@@ -20,55 +23,85 @@ pub(crate) struct Padded(pub(crate) Stripe);
 pub struct Stripe(AtomicU64);
 
 /// A count that must be taken out before more is added.
-const FULL: u64 = 1 << 31;
+const FULL: u64 = 1 << 29;
+/// In claims only: a success may be a probe's, or slow, and is never just added.
+const WATCHED: u64 = 1 << 30;
+/// When a call ends matters, so that a success must look at the clock before it is added.
+const STEPPED: u64 = 1 << 31;
 
-const fn tag(stay: u32) -> u64 {
-    (stay as u64) << 32
-}
-
-/// What came of adding one success.
+/// Which stripes a success may be added to, and what its call was.
+///
+/// Laid out like a stripe, so that one comparison finds out all that could hinder the addition:
+/// the stay in the upper half, flags and the number of the probe in the lower one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Added {
-    Yes,
-    /// Added, but another thread was adding at the same time.
-    Contended,
-    /// The stay is over, or the count is full: the engine must be asked.
-    No,
+pub(crate) struct Claim(u64);
+
+impl Claim {
+    /// A call of this stay whose success need only be added.
+    #[inline]
+    pub(crate) const fn plain(stay: u32) -> Self {
+        Self((stay as u64) << 32)
+    }
+
+    /// A call whose success must be looked at.
+    pub(crate) const fn watched(ticket: Ticket) -> Self {
+        Self(Self::plain(ticket.stay).0 | WATCHED | ticket.probe as u64)
+    }
+
+    /// The same stay's claim on stripes that are stepped, or not.
+    pub(crate) const fn stepped(self, stepped: bool) -> Self {
+        Self(Self::plain(self.stay()).0 | if stepped { STEPPED } else { 0 })
+    }
+
+    pub(crate) const fn stay(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub(crate) const fn ticket(self) -> Ticket {
+        Ticket { stay: self.stay(), probe: self.0 as u32 & LAST_PROBE }
+    }
 }
+
+/// Probe numbers must leave the flags of a claim alone.
+pub(crate) const LAST_PROBE: u32 = WATCHED as u32 - 1;
+
+/// After how many successes it is time for a look. Finding out whether threads meet costs more
+/// than adding does; done so seldom it costs nothing.
+pub(crate) const LOOK: u64 = 64;
 
 impl Stripe {
-    pub(crate) fn new(stay: u32) -> Self {
-        Self(AtomicU64::new(tag(stay)))
+    pub(crate) fn new(claim: Claim) -> Self {
+        Self(AtomicU64::new(claim.0))
     }
 
-    /// Adds a success of this stay.
+    /// Adds a success and returns what was there before; nothing is added if the success must be
+    /// looked at, its stay is over, the count is full, or another thread adds at this moment.
     #[inline]
-    pub(crate) fn add(&self, stay: u32) -> Added {
+    pub(crate) fn add_alone(&self, claim: Claim) -> Option<u64> {
         let seen = self.0.load(Ordering::Relaxed);
-        if seen ^ tag(stay) >= FULL {
-            return Added::No;
-        }
-        match self.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed) {
-            Ok(_) => Added::Yes,
-            Err(_) => self.add_again(stay),
-        }
+        (seen ^ claim.0 < FULL && self.add_to(seen).is_ok()).then_some(seen)
     }
 
-    #[cold]
-    fn add_again(&self, stay: u32) -> Added {
+    /// Adds a success, unless it must be looked at, its stay is over or the count is full.
+    pub(crate) fn add(&self, claim: Claim) -> bool {
         let mut seen = self.0.load(Ordering::Relaxed);
-        while seen ^ tag(stay) < FULL {
-            match self.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Added::Contended,
+        while seen ^ claim.0 < FULL {
+            match self.add_to(seen) {
+                Ok(_) => return true,
                 Err(now) => seen = now,
             }
         }
-        Added::No
+        false
     }
 
-    /// Takes the count out and gives the stripe to `stay`. Only under the engine's lock.
-    pub(crate) fn take(&self, stay: u32) -> u64 {
-        self.0.swap(tag(stay), Ordering::AcqRel) & (FULL * 2 - 1)
+    #[inline]
+    fn add_to(&self, seen: u64) -> Result<u64, u64> {
+        self.0.compare_exchange(seen, seen + 1, Ordering::AcqRel, Ordering::Relaxed)
+    }
+
+    /// Takes the count out and opens the stripe to `claim`. Only under the engine's lock.
+    pub(crate) fn take(&self, claim: Claim) -> u64 {
+        self.0.swap(claim.0, Ordering::AcqRel) & (FULL * 2 - 1)
     }
 }
 
@@ -78,12 +111,14 @@ pub(crate) fn stripe_count() -> usize {
     (cores * 4).next_power_of_two().min(64)
 }
 
+thread_local! {
+    /// Zero until the thread has asked for its number.
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
+}
+
 /// A number that no two threads share until numbers run out, counted up as threads first ask.
 #[inline]
 pub(crate) fn thread_number() -> usize {
-    thread_local! {
-        static NUMBER: Cell<usize> = const { Cell::new(0) };
-    }
     match NUMBER.get() {
         0 => {
             let number = next_thread_number();

@@ -54,14 +54,21 @@ impl Word {
         }
     }
 
-    /// Whether every call is admitted and none is timed.
-    pub(crate) const fn admits_untimed(self) -> bool {
-        self.0 & (STATE | TIMED) == State::Closed as u64
+    /// Whether every call is admitted, none is timed, and threads have not met.
+    #[inline]
+    pub(crate) const fn admits_at_once(self) -> bool {
+        self.0 & (STATE | TIMED | STRIPED) == State::Closed as u64
     }
 
     /// Whether calls are refused without the inner service being asked whether it is ready.
     pub(crate) const fn refuses(self) -> bool {
         self.0 & REFUSES != 0
+    }
+
+    /// Whether every call is refused, but only until its wait is over.
+    #[inline]
+    pub(crate) const fn refuses_for_a_time(self) -> bool {
+        self.0 & (STATE | REFUSES) == State::Open as u64 | REFUSES
     }
 
     pub(crate) const fn is_shadow(self) -> bool {

@@ -1,10 +1,11 @@
 //! The one file that reads a clock: tokio's for waiting and measuring, the system's for dates.
 #![allow(clippy::disallowed_types, reason = "every other file asks this one")]
 
+use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::Moment;
+use crate::{Moment, nanos};
 
 /// Moments count from this long before the first reading, so that a paused clock that lags
 /// behind the one read first still yields distinct moments.
@@ -14,14 +15,27 @@ const HEAD_START: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[must_use]
 #[inline]
 pub fn now() -> Moment {
-    moment(tokio::time::Instant::now())
+    let (instant, origin) = (tokio::time::Instant::now().into_std(), origin());
+    let since =
+        origin.count.and_then(|count| Some(Parts::of(instant).count()?.wrapping_sub(count)));
+    match since {
+        // What lies before the origin has wrapped around to far beyond any clock's reach.
+        Some(since) if since <= FARTHEST => Moment::from_nanos(since),
+        _ => by_subtraction(instant),
+    }
 }
 
 /// The moment at which tokio's clock shows `instant`.
 #[must_use]
-#[inline]
 pub fn moment(instant: tokio::time::Instant) -> Moment {
-    Moment::from_nanos(crate::moment::nanos(instant.into_std().saturating_duration_since(origin())))
+    by_subtraction(instant.into_std())
+}
+
+/// Exact for every instant, but far from free: the standard library's subtraction is not inlined
+/// and takes twice as long as reading the clock does.
+#[cold]
+fn by_subtraction(instant: Instant) -> Moment {
+    Moment::from_nanos(nanos(instant.saturating_duration_since(origin().instant)))
 }
 
 /// The instant of tokio's clock at `moment`, for its timers.
@@ -30,7 +44,7 @@ pub fn instant(moment: Moment) -> tokio::time::Instant {
     let since = Duration::from_nanos(moment.as_nanos());
     // Timers cannot hold moments centuries away; a far one is as good as never.
     let far = || Instant::now() + HEAD_START;
-    tokio::time::Instant::from_std(origin().checked_add(since).unwrap_or_else(far))
+    tokio::time::Instant::from_std(origin().instant.checked_add(since).unwrap_or_else(far))
 }
 
 /// The time of day as time since 1970 in UTC, for dates that come from or go to the wire.
@@ -45,11 +59,111 @@ pub fn until_date(date: SystemTime) -> Duration {
     date.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO)
 }
 
+/// The instant from which moments count.
+#[derive(Clone, Copy)]
+struct Origin {
+    instant: Instant,
+    /// Its nanoseconds by [`Parts`]; `None` if those are not what they are taken for.
+    count: Option<u64>,
+}
+
 #[inline]
-fn origin() -> Instant {
-    static ORIGIN: OnceLock<Instant> = OnceLock::new();
-    *ORIGIN.get_or_init(|| {
+fn origin() -> &'static Origin {
+    static ORIGIN: OnceLock<Origin> = OnceLock::new();
+    ORIGIN.get_or_init(|| {
         let now = Instant::now();
-        now.checked_sub(HEAD_START).unwrap_or(now)
+        let instant = now.checked_sub(HEAD_START).unwrap_or(now);
+        Origin { instant, count: Parts::of(instant).count().filter(|_| Parts::are_right(instant)) }
     })
+}
+
+/// More nanoseconds after the origin than any clock will show: about 292 years.
+const FARTHEST: u64 = u64::MAX / 2;
+
+/// The seconds and nanoseconds of an instant, as it gives them to a hasher.
+///
+/// This is the one way to them that can be inlined. Nobody promises what an instant hashes, so
+/// [`Parts::are_right`] compares with real subtraction before anything relies on it.
+#[derive(Default)]
+struct Parts {
+    seconds: Option<u64>,
+    nanos: Option<u32>,
+    others: bool,
+}
+
+impl Parts {
+    #[inline]
+    fn of(instant: Instant) -> Self {
+        let mut parts = Self::default();
+        instant.hash(&mut parts);
+        parts
+    }
+
+    /// Both in nanoseconds, wrapped around; `None` if the instant hashed anything else.
+    #[inline]
+    fn count(&self) -> Option<u64> {
+        let seconds = self.seconds.filter(|_| !self.others)?;
+        Some(seconds.wrapping_mul(1_000_000_000).wrapping_add(self.nanos?.into()))
+    }
+
+    /// Whether counts are as far apart as their instants, over carries and long times alike.
+    fn are_right(origin: Instant) -> bool {
+        [1, 999_999_999, 1_000_000_000, 1_300_000_007, 86_400_000_000_001].iter().all(|&apart| {
+            let Some(later) = origin.checked_add(Duration::from_nanos(apart)) else { return false };
+            let counts = Self::of(later).count().zip(Self::of(origin).count());
+            counts.is_some_and(|(later, origin)| later.wrapping_sub(origin) == apart)
+        })
+    }
+}
+
+impl Hasher for Parts {
+    #[inline]
+    fn write_u64(&mut self, seconds: u64) {
+        self.others |= self.seconds.replace(seconds).is_some();
+    }
+
+    #[inline]
+    fn write_i64(&mut self, seconds: i64) {
+        self.write_u64(seconds.cast_unsigned());
+    }
+
+    #[inline]
+    fn write_u32(&mut self, nanos: u32) {
+        self.others |= self.nanos.replace(nanos).is_some();
+    }
+
+    #[inline]
+    fn write(&mut self, _: &[u8]) {
+        self.others = true;
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+#[cfg(all(test, not(salve_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_an_instant_are_used_here() {
+        assert!(origin().count.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn both_ways_to_a_moment_agree_while_time_is_moved() {
+        for step in [1, 999_999_999, 1, 1_000_000_000, 86_400_000_000_123] {
+            let before = now();
+            tokio::time::advance(Duration::from_nanos(step)).await;
+            assert_eq!(now(), moment(tokio::time::Instant::now()));
+            assert_eq!(now().since(before), Duration::from_nanos(step));
+        }
+    }
+
+    #[test]
+    fn no_moment_lies_before_the_origin() {
+        let before = origin().instant.checked_sub(Duration::from_secs(1));
+        assert_eq!(before.map(by_subtraction), Some(Moment::ZERO));
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{FailureKind, Name, Outcome, RetryAdvice, nanos};
+use crate::{FailureKind, Moment, Name, Outcome, RetryAdvice, nanos};
 
 /// A policy refused a call, or gave up waiting for it.
 ///
@@ -92,7 +92,14 @@ impl Rejection {
     #[must_use]
     #[inline]
     pub fn new(origin: &Origin, reason: Reason) -> Self {
-        Self { origin: origin.clone(), retry_after: UNKNOWN, reason, sent: Sent::No }
+        Self::from_origin(origin.clone(), reason)
+    }
+
+    /// A refusal by `origin` of a call that was never sent, for who has an origin to give away.
+    #[must_use]
+    #[inline]
+    pub const fn from_origin(origin: Origin, reason: Reason) -> Self {
+        Self { origin, retry_after: UNKNOWN, reason, sent: Sent::No }
     }
 
     /// Says that the call may already have reached the dependency.
@@ -109,6 +116,15 @@ impl Rejection {
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         // Centuries from now, one nanosecond less than forever makes no difference.
         self.retry_after = nanos(wait).min(UNKNOWN - 1);
+        self
+    }
+
+    /// Says that another call has a chance at `until`, seen from `now`; never where that is
+    /// [`Moment::MAX`] seen from [`Moment::ZERO`].
+    #[must_use]
+    #[inline]
+    pub fn with_retry_at(mut self, until: Moment, now: Moment) -> Self {
+        self.retry_after = until.as_nanos().saturating_sub(now.as_nanos());
         self
     }
 
