@@ -74,7 +74,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
-    fn model(config in config(), walk in prop::collection::vec(step(), 1..60)) {
+    fn model(config in config(), walk in prop::collection::vec(step(), 1..50)) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
