@@ -73,10 +73,11 @@ pub(crate) enum Answer {
 /// # Invariants
 /// 1. No more places are taken than there are, but in shadow mode; a place taken is given back
 ///    exactly once. Fewer places revoke none: none is taken until enough have been given back.
-/// 2. `LINE` is set in the word exactly while somebody waits, but for moments under the lock.
-///    While it is set, places are taken under the lock alone, so nobody overtakes the line.
-/// 3. Whoever gives back a place and finds `LINE` set, lines up, leaves the line served, or adds
-///    places, serves the line: at rest nobody waits while a place is free.
+/// 2. `LINE` is set in the word while somebody waits, and cleared by whoever serves the line and
+///    finds it empty. While it is set, places are taken under the lock alone, so that nobody
+///    overtakes the line.
+/// 3. Whoever gives back a place and finds `LINE` set, sets it, or adds places, serves the line:
+///    at rest nobody waits while a place is free.
 /// 4. Wakers are called, dropped and cloned, and listeners told, with no lock held.
 #[derive(Debug)]
 pub struct Shared {
@@ -215,7 +216,6 @@ impl Shared {
     pub(crate) fn leave(&self, ticket: Ticket) -> Fate {
         let mut inner = self.inner.lock();
         let (fate, waker) = inner.compartment.give_back(ticket);
-        self.mark_line(&inner);
         drop(inner);
         drop(waker);
         fate

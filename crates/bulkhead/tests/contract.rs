@@ -1,0 +1,36 @@
+//! The shared contract, for a bulkhead that stands alone and for one per key.
+
+use std::borrow::Cow;
+
+use salve_bulkhead::{BulkheadLayer, Config, KeyedBulkheadLayer, KeyedHandle, Order};
+use salve_core::RegistryConfig;
+
+mod alone {
+    use super::*;
+    salve_testkit::contract!(absorbing, BulkheadLayer::new(Config::default()).unwrap());
+}
+
+mod queued {
+    use super::*;
+
+    fn config() -> Config {
+        Config::default().with_places(4).with_queue(10).with_order(Order::Lifo)
+    }
+
+    salve_testkit::contract!(absorbing, BulkheadLayer::new(config()).unwrap());
+}
+
+mod keyed {
+    use super::*;
+
+    fn by_parity(request: &u32) -> Cow<'_, u32> {
+        Cow::Owned(request % 2)
+    }
+
+    fn layer() -> KeyedBulkheadLayer<u32, fn(&u32) -> Cow<'_, u32>> {
+        let handle = KeyedHandle::new(Config::default(), RegistryConfig::default()).unwrap();
+        KeyedBulkheadLayer::new(handle, by_parity)
+    }
+
+    salve_testkit::contract!(absorbing, layer());
+}
