@@ -20,7 +20,7 @@ enum Step {
     Cancel(usize),
     Wait(u64),
     Steer(Command),
-    Reconfigure(Config),
+    Reconfigure(Box<Config>),
 }
 
 fn millis(range: std::ops::Range<u64>) -> impl Strategy<Value = Duration> {
@@ -97,7 +97,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0_usize..8).prop_map(Step::Cancel),
         20 => prop_oneof![0_u64..20, 0_u64..400].prop_map(Step::Wait),
         1 => command().prop_map(Step::Steer),
-        1 => config().prop_map(Step::Reconfigure),
+        1 => config().prop_map(|config| Step::Reconfigure(Box::new(config))),
     ]
 }
 
@@ -168,8 +168,8 @@ async fn compare(config: Config, walk: Vec<Step>) -> Result<(), TestCaseError> {
                 twin.steer(command, now);
             }
             Step::Reconfigure(config) => {
-                breaker.reconfigure(config.clone()).unwrap();
-                twin.reconfigure(config);
+                breaker.reconfigure(Config::clone(&config)).unwrap();
+                twin.reconfigure(*config);
             }
         }
         prop_assert_eq!(breaker.state(), twin.state);

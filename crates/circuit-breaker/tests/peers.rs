@@ -142,7 +142,7 @@ async fn w09_calls_cut_by_an_outer_timeout_can_open_it() {
     let cut = OnCancel::FailureAfter(50 * MS);
     let breaker = breaker(consecutive(100).with_on_cancel(cut));
     for _ in 0..100 {
-        let hung = breaker.call(|| pending::<Result<(), Rejection>>());
+        let hung = breaker.call(pending::<Result<(), Rejection>>);
         assert!(tokio::time::timeout(50 * MS, hung).await.is_err());
     }
     assert_eq!(breaker.state(), State::Open);

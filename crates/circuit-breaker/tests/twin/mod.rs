@@ -76,11 +76,7 @@ impl Twin {
                 self.probes_out.clear();
                 (self.probes_good, self.probes_bad) = (0, 0);
             }
-            State::Ramping => {
-                if !self.admit_ramped(now) {
-                    return Err(None);
-                }
-            }
+            State::Ramping => self.admit_ramped(now).then_some(()).ok_or(None)?,
             _ => {}
         }
         let mut probe = None;
