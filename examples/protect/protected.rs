@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use salve::http::{IdempotentRequests, StatusClassifier};
-use salve::{RegistryConfig, bulkhead, circuit_breaker, retry};
+use salve::{Budget, BudgetRule, Ratio, RegistryConfig, bulkhead, circuit_breaker, retry};
 use tower::{BoxError, Layer, Service, ServiceExt as _};
 
 use crate::raw::SshCommand;
@@ -34,11 +34,18 @@ where
     let breaker = circuit_breaker::Config::default()
         .without_rules()
         .with_consecutive_failures(10)
-        .with_open_wait(circuit_breaker::OpenWait::doubling(millis(250), millis(1_000)));
+        .with_open_wait(circuit_breaker::OpenWait::doubling(millis(250), millis(500)));
     let backoff = retry::Backoff::exponential(millis(50), 2.0).with_max(millis(500));
+    // The breaker keeps retries off a dead origin, so the budget may let every call wait for it.
+    let budget = Budget::new(BudgetRule::Share {
+        share: Ratio::ONE,
+        minimum_per_second: 50,
+        horizon: Duration::from_secs(10),
+    })?;
     let (layer, _handle) = salve::stack(name.to_owned())
         .with_total_timeout(millis(2_000))
-        .with_retry(retry::Config::default().with_max_attempts(5).with_backoff(backoff))
+        .with_retry(retry::Config::default().with_max_attempts(8).with_backoff(backoff))
+        .with_budget(budget)
         .with_circuit_breaker(breaker)
         .with_bulkhead(bulkhead::Config::default().with_places(100))
         .with_attempt_timeout(millis(1_000))

@@ -16,7 +16,8 @@ const ENGINES: &[(&str, &[&str])] = &[
         "crates/core",
         &["buckets.rs", "budget/", "moment.rs", "outcome.rs", "ratio.rs", "registry.rs"],
     ),
-    ("crates/retry", &["attempts.rs"]),
+    ("crates/retry", &["attempts.rs", "backoff.rs"]),
+    ("crates/timeout", &["limits.rs"]),
 ];
 
 /// # Errors
