@@ -15,7 +15,8 @@ use crate::future::{Acquire, Lazily, ResponseFuture};
 use crate::idle::Idle;
 use crate::lane::{Lane, Single};
 use crate::permit::Permit;
-use crate::shared::{Policy, Shared};
+use crate::policy::{Policy, Refusal};
+use crate::shared::Shared;
 use crate::status::{CallCounts, Status};
 use crate::turn::{Asked, Turn};
 
@@ -202,7 +203,7 @@ fn ask_now<L: Lane>(lane: &L) -> Result<Permit<L>, Rejection> {
         Some(Asked::Refused(reason)) => reason,
         Some(Asked::Waiting(_)) | None => Reason::Full,
     };
-    let refusal = crate::shared::Refusal { reason, class, shadow: false };
+    let refusal = Refusal { reason, class, shadow: false };
     Err(lane.shared().policy().reject(refusal, || lane.key()))
 }
 

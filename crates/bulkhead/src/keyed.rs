@@ -20,7 +20,8 @@ use crate::handle::{set_closed, try_acquire};
 use crate::idle::Idle;
 use crate::lane::Member;
 use crate::permit::Permit;
-use crate::shared::{Policy, Shared};
+use crate::policy::Policy;
+use crate::shared::Shared;
 use crate::status::{CallCounts, Status};
 
 /// Bulkheads by key, all with the same settings, bounded in number.

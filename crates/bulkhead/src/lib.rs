@@ -62,6 +62,7 @@ mod keyed_layer;
 mod lane;
 mod layer;
 mod permit;
+mod policy;
 mod service;
 mod shared;
 mod status;

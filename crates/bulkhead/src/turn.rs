@@ -8,7 +8,8 @@ use salve_core::{Class, Reason, Rejection};
 use crate::compartment::{Fate, Ticket};
 use crate::lane::Lane;
 use crate::permit::Permit;
-use crate::shared::{Answer, Refusal};
+use crate::policy::Refusal;
+use crate::shared::Answer;
 
 /// One call's way to a place. Whoever drives it says when its time is over. Dropped while it
 /// waits, it leaves the line; one that has been served passes its place on.
