@@ -8,10 +8,11 @@ use crate::case::Case;
 use crate::cases::{BARE, cases, instances};
 use crate::heap::HeapReader;
 use crate::instructions::RUN_ONE;
+use crate::keys::GROW;
 use crate::table::Table;
-use crate::{allocations, contention, instructions, memory, overhead};
+use crate::{allocations, contention, instructions, keys, memory, overhead};
 
-const USAGE: &str = "usage: benches overhead|instructions|allocations|contention|memory|all \
+const USAGE: &str = "usage: benches overhead|instructions|allocations|contention|memory|keys|all \
                      [--filter TEXT] [--markdown]";
 
 /// One table of the scoreboard.
@@ -22,15 +23,17 @@ enum Part {
     Allocations,
     Contention,
     Memory,
+    Keys,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 5] = [
+    const ALL: [(&'static str, Self); 6] = [
         ("overhead", Self::Overhead),
         ("instructions", Self::Instructions),
         ("allocations", Self::Allocations),
         ("contention", Self::Contention),
         ("memory", Self::Memory),
+        ("keys", Self::Keys),
     ];
 
     fn name(self) -> &'static str {
@@ -87,6 +90,7 @@ pub fn run(heap: Option<HeapReader>) -> ExitCode {
     let arguments = env::args().skip(1).collect::<Vec<_>>();
     let done = match arguments.as_slice() {
         [command, title, calls] if command == RUN_ONE => run_one(title, calls),
+        [command, keys] if command == GROW => grow(keys),
         _ => Order::parse(&arguments).and_then(|order| make(&order, heap)),
     };
     match done {
@@ -104,6 +108,7 @@ fn make(order: &Order, heap: Option<HeapReader>) -> Result<(), String> {
             (Part::Overhead, _) => overhead::measure(order.cases())?,
             (Part::Instructions, _) => instructions::measure(&order.cases())?,
             (Part::Contention, _) => contention::measure(&order.cases())?,
+            (Part::Keys, _) => keys::measure()?,
             (Part::Allocations, Some(heap)) => allocations::measure(&order.cases(), heap),
             (Part::Memory, Some(heap)) => {
                 let mut instances = instances();
@@ -139,6 +144,13 @@ fn count_elsewhere(part: Part, order: &Order) -> Result<(), String> {
     if status.success() { Ok(()) } else { Err(format!("{}: counting failed", part.name())) }
 }
 
+#[allow(clippy::print_stdout, reason = "the program that started this one reads it")]
+fn grow(keys: &str) -> Result<(), String> {
+    let keys = keys.parse().map_err(|error| format!("keys `{keys}`: {error}"))?;
+    println!("{:.1}", keys::grow(keys)?);
+    Ok(())
+}
+
 fn run_one(title: &str, calls: &str) -> Result<(), String> {
     let calls = calls.parse().map_err(|error| format!("calls `{calls}`: {error}"))?;
     let case = cases().into_iter().find(|case| case.title() == title);
@@ -156,7 +168,7 @@ mod tests {
     #[test]
     fn a_command_names_its_part_and_all_names_every_part() {
         assert_eq!(parse("memory").map(|order| order.parts), Ok(vec![Part::Memory]));
-        assert_eq!(parse("all").map(|order| order.parts.len()), Ok(5));
+        assert_eq!(parse("all").map(|order| order.parts.len()), Ok(6));
         for (name, part) in Part::ALL {
             assert_eq!(part.name(), name);
         }

@@ -10,6 +10,7 @@ mod drive;
 mod heap;
 mod inner;
 mod instructions;
+mod keys;
 mod memory;
 mod overhead;
 mod stats;

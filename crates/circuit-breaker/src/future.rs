@@ -21,10 +21,23 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, C, L: Lane = Single> {
         #[pin]
-        future: Option<F>,
+        stage: Stage<F>,
         permit: Permit<L>,
-        refused_by: Option<Origin>,
         classifier: C,
+    }
+}
+
+pin_project! {
+    /// The inner future, or for a refused call who refused it, until that has been said.
+    #[project = StageNow]
+    enum Stage<F> {
+        Called {
+            #[pin]
+            future: F,
+        },
+        Refused {
+            by: Option<Origin>,
+        },
     }
 }
 
@@ -72,8 +85,11 @@ impl<F, C, L: Lane> ResponseFuture<F, C, L> {
     #[inline]
     pub(crate) fn begin(entry: Entry<L>, classifier: C, work: impl FnOnce() -> F) -> Self {
         let Entry { mut permit, refused_by } = entry;
-        let future = permit.is_running().then(|| watch_panics(&mut permit, work));
-        Self { future, permit, refused_by, classifier }
+        let stage = match refused_by {
+            None => Stage::Called { future: watch_panics(&mut permit, work) },
+            by => Stage::Refused { by },
+        };
+        Self { stage, permit, classifier }
     }
 }
 
@@ -89,8 +105,8 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
-        if let Some(future) = this.future.as_pin_mut() {
-            return match watch_panics(this.permit, || future.poll(cx)) {
+        match this.stage.project() {
+            StageNow::Called { future } => match watch_panics(this.permit, || future.poll(cx)) {
                 Poll::Pending => Poll::Pending,
                 Poll::Ready(Ok(response)) => {
                     conclude(this.permit, this.classifier, &response);
@@ -99,12 +115,12 @@ where
                 Poll::Ready(Err(error)) => {
                     Poll::Ready(Err(conclude_error(this.permit, this.classifier, error)))
                 }
-            };
-        }
-        match this.refused_by.take() {
-            Some(origin) => Poll::Ready(Err(this.permit.refusal().by(origin).into())),
-            // Only a future that is polled again after its end can come here.
-            None => Poll::Pending,
+            },
+            StageNow::Refused { by } => match by.take() {
+                Some(origin) => Poll::Ready(Err(this.permit.refusal().by(origin).into())),
+                // Only a future that is polled again after its end can come here.
+                None => Poll::Pending,
+            },
         }
     }
 }

@@ -103,9 +103,12 @@ impl Handle {
         refuse_at_once(&self.0.shared, &self.0.policy, || None)
     }
 
-    #[cold]
     pub(crate) fn admit_watched(&self) -> Result<Permit, Refusal> {
         let Front { shared, policy, home, lines } = &*self.0;
+        let word = shared.glance();
+        if word.admits_untimed() {
+            return Ok(Permit::plain(Single::new(home, lines), word.stay()));
+        }
         let grant = admit(shared, policy, || None)?;
         Ok(Permit::new(Single::new(home, lines), grant))
     }

@@ -21,7 +21,7 @@ pub(crate) mod private {
         fn stripe(&self) -> &Stripe;
         fn key(&self) -> Option<String>;
 
-        /// Is told of every [`LOOK`](crate::stripes::LOOK)th success on a stripe.
+        /// Is told when it [is time](crate::stripes::is_time_to_look) to look for other threads.
         fn look(&self) {}
     }
 }
@@ -68,10 +68,11 @@ pub(crate) struct Meetings {
 }
 
 impl Meetings {
-    /// What another thread than the last adds to the score, from which the same one takes 1.
-    const OTHER: u32 = 4;
+    /// What another thread than the last adds to the score, from which the same one takes 1. Far
+    /// more than 1, since a processor that has a cache line keeps it for many calls in a row.
+    const OTHER: u32 = 32;
     /// The score from which on threads are held to meet.
-    const ENOUGH: u32 = 32;
+    const ENOUGH: u32 = 128;
 
     /// Notes that this thread is here, and says whether threads meet. What is lost where two look
     /// at the same moment is soon made up for.

@@ -10,7 +10,7 @@ use crate::breaker::{Admission, State, Ticket};
 use crate::event::Event;
 use crate::lane::{Lane, Single};
 use crate::shared::{Limits, Policy, Shared, tell};
-use crate::stripes::{Claim, LOOK};
+use crate::stripes::{Claim, is_time_to_look};
 use crate::tally::Mark;
 
 /// The right to make one call. It must be told how the call ended; dropped, it counts as
@@ -241,7 +241,7 @@ impl<L: Lane> Permit<L> {
 #[inline(always)]
 fn succeed<L: Lane>(lane: L, claim: Claim, slow_at: Moment) {
     match lane.stripe().add_alone(claim) {
-        Some(before) if before % LOOK != 0 => {}
+        Some(before) if !is_time_to_look(before) => {}
         Some(_) => look(lane),
         None => succeed_watched(lane, claim, slow_at),
     }
@@ -265,8 +265,10 @@ fn succeed_watched<L: Lane>(lane: L, claim: Claim, slow_at: Moment) {
     if ticket.probe != 0 || slow {
         let mark = Mark { failed: false, slow };
         shared.record(ticket, mark, now, || lane.key());
-    } else {
-        shared.add_success(lane.stripe(), claim, now);
+    } else if let Some(before) = shared.add_success(lane.stripe(), claim, now)
+        && is_time_to_look(before)
+    {
+        look(lane);
     }
 }
 

@@ -68,11 +68,11 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         if self.handle.word().refuses() {
-            self.inner_is_ready = false;
+            self.note(false);
             return Poll::Ready(Ok(()));
         }
         let polled = self.inner.poll_ready(cx);
-        self.inner_is_ready = matches!(polled, Poll::Ready(Ok(())));
+        self.note(matches!(polled, Poll::Ready(Ok(()))));
         polled
     }
 
@@ -91,6 +91,15 @@ where
 }
 
 impl<S, C> CircuitBreaker<S, C> {
+    /// Notes whether the inner service is ready. Writes only what is new: services of different
+    /// threads may lie on one cache line.
+    #[inline]
+    const fn note(&mut self, inner_is_ready: bool) {
+        if self.inner_is_ready != inner_is_ready {
+            self.inner_is_ready = inner_is_ready;
+        }
+    }
+
     #[inline]
     fn enter_watched<Req>(&mut self) -> Entry
     where

@@ -192,13 +192,16 @@ impl Shared {
         self.publish(&mut inner);
     }
 
-    /// Adds a fast success to `stripe`, or else asks the engine.
+    /// Adds a fast success to `stripe` and returns what was there before, or else asks the engine.
     #[inline]
-    pub(crate) fn add_success(&self, stripe: &Stripe, claim: Claim, now: Moment) {
+    pub(crate) fn add_success(&self, stripe: &Stripe, claim: Claim, now: Moment) -> Option<u64> {
         let stepped = self.glance().is_stepped();
-        if (stepped && now >= self.step_end()) || !stripe.add(claim.stepped(stepped)) {
+        let step_is_over = stepped && now >= self.step_end();
+        let added = if step_is_over { None } else { stripe.add(claim.stepped(stepped)) };
+        if added.is_none() {
             self.record_success(claim.stay(), now);
         }
+        added
     }
 
     /// Counts a call that says nothing about the dependency, and takes back its place.

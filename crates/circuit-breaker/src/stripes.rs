@@ -65,9 +65,13 @@ impl Claim {
 /// Probe numbers must leave the flags of a claim alone.
 pub(crate) const LAST_PROBE: u32 = WATCHED as u32 - 1;
 
-/// After how many successes it is time for a look. Finding out whether threads meet costs more
-/// than adding does; done so seldom it costs nothing.
-pub(crate) const LOOK: u64 = 64;
+/// Whether it is time to look whether threads meet, after so many successes. Finding out costs
+/// more than adding one does; done so seldom it costs nothing. Two in a row are looked at, an even
+/// and an odd one, since threads that meet may take turns strictly.
+#[inline]
+pub(crate) const fn is_time_to_look(successes: u64) -> bool {
+    successes & 0b111_1110 == 0
+}
 
 impl Stripe {
     pub(crate) fn new(claim: Claim) -> Self {
@@ -82,16 +86,17 @@ impl Stripe {
         (seen ^ claim.0 < FULL && self.add_to(seen).is_ok()).then_some(seen)
     }
 
-    /// Adds a success, unless it must be looked at, its stay is over or the count is full.
-    pub(crate) fn add(&self, claim: Claim) -> bool {
+    /// Like [`add_alone`](Self::add_alone), but takes turns with other threads.
+    #[inline]
+    pub(crate) fn add(&self, claim: Claim) -> Option<u64> {
         let mut seen = self.0.load(Ordering::Relaxed);
         while seen ^ claim.0 < FULL {
             match self.add_to(seen) {
-                Ok(_) => return true,
+                Ok(_) => return Some(seen),
                 Err(now) => seen = now,
             }
         }
-        false
+        None
     }
 
     #[inline]

@@ -54,6 +54,12 @@ impl Word {
         }
     }
 
+    /// Whether every call is admitted and none is timed.
+    #[inline]
+    pub(crate) const fn admits_untimed(self) -> bool {
+        self.0 & (STATE | TIMED) == State::Closed as u64
+    }
+
     /// Whether every call is admitted, none is timed, and threads have not met.
     #[inline]
     pub(crate) const fn admits_at_once(self) -> bool {
