@@ -34,6 +34,7 @@ where
     let breaker = circuit_breaker::Config::default()
         .without_rules()
         .with_consecutive_failures(10)
+        .with_probes(1, 1)
         .with_open_wait(circuit_breaker::OpenWait::doubling(millis(250), millis(500)));
     let backoff = retry::Backoff::exponential(millis(50), 2.0).with_max(millis(500));
     // The breaker keeps retries off a dead origin, so the budget may let every call wait for it.

@@ -32,7 +32,7 @@ impl<Q: ?Sized + ToOwned, By> KeyedBulkheadLayer<Q, By> {
 impl<Q: ?Sized + ToOwned, By, R, C> KeyedBulkheadLayer<Q, By, R, C> {
     /// Lets `rule` say the class of a request.
     #[must_use]
-    pub fn with_rule<T>(self, rule: T) -> KeyedBulkheadLayer<Q, By, T, C> {
+    pub fn with_request_rule<T>(self, rule: T) -> KeyedBulkheadLayer<Q, By, T, C> {
         let Self { handle, key_of, classifier, .. } = self;
         KeyedBulkheadLayer { handle, key_of, rule, classifier }
     }

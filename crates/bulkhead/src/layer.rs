@@ -37,7 +37,7 @@ impl From<Handle> for BulkheadLayer {
 impl<R, C> BulkheadLayer<R, C> {
     /// Lets `rule` say the class of a request.
     #[must_use]
-    pub fn with_rule<Q>(self, rule: Q) -> BulkheadLayer<Q, C> {
+    pub fn with_request_rule<Q>(self, rule: Q) -> BulkheadLayer<Q, C> {
         BulkheadLayer { handle: self.handle, rule, classifier: self.classifier }
     }
 

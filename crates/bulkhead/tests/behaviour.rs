@@ -248,7 +248,7 @@ impl RequestRule<u32> for EvenIsCritical {
 
 #[tokio::test]
 async fn the_class_is_the_rules_or_else_that_of_the_surrounding_call() {
-    let layer = BulkheadLayer::new(config(1, 5)).unwrap().with_rule(EvenIsCritical);
+    let layer = BulkheadLayer::new(config(1, 5)).unwrap().with_request_rule(EvenIsCritical);
     let handle = layer.handle();
     let _held = handle.try_acquire().unwrap();
     let (probe, _control) = Probe::new();

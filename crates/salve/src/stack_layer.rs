@@ -65,7 +65,7 @@ impl<S, C: Clone, R: Clone, Q: Clone> Layer<S> for FlatStackLayer<C, R, Q> {
         let service = Part::layer(attempt.as_ref().map(limit).as_ref(), client);
         let places = bulkhead.as_ref().map(|handle| {
             BulkheadLayer::from(handle.clone())
-                .with_rule(rule.clone())
+                .with_request_rule(rule.clone())
                 .with_classifier(classifier.clone())
         });
         let service = Part::layer(places.as_ref(), service);
