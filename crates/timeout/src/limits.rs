@@ -112,8 +112,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
-
         /// The twin lists every bound that holds and takes the least.
         #[test]
         fn model(

@@ -132,7 +132,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
         #[test]
         fn model(
             walk in prop::collection::vec((0_u64..40, 0_u8..3), 1..400),

@@ -1,0 +1,4 @@
+//! The engines beside slow obvious twins.
+
+mod decisions;
+mod schedules;
