@@ -68,7 +68,8 @@ impl Twin {
     }
 
     pub(crate) fn ask(&mut self, now: Moment) -> Result<Ticket, Option<Duration>> {
-        match self.state {
+        let state = self.state;
+        match state {
             State::ForcedOpen => return Err(None),
             State::Open if now < self.until => return Err(Some(self.until.since(now))),
             State::Open => {
@@ -76,11 +77,7 @@ impl Twin {
                 self.probes_out.clear();
                 (self.probes_good, self.probes_bad) = (0, 0);
             }
-            State::Ramping => {
-                if !self.admit_ramped(now) {
-                    return Err(None);
-                }
-            }
+            State::Ramping if !self.admit_ramped(now) => return Err(None),
             _ => {}
         }
         let mut probe = None;
