@@ -291,3 +291,24 @@ impl Effector for Handle {
         Ok(())
     }
 }
+
+/// What models of the lock-free parts need and nobody else: to choose a thread's stripe.
+#[cfg(salve_loom)]
+pub mod model {
+    use super::{Handle, Single};
+    use crate::permit::Permit;
+
+    /// Gives threads stripes of their own, as if they had met.
+    pub fn make_stripes(handle: &Handle) {
+        handle.0.shared.make_stripes();
+    }
+
+    /// A permit of a closed breaker, by the line of this number.
+    pub fn permit_on(handle: &Handle, line: usize) -> Permit {
+        let shared = &handle.0.shared;
+        Permit::plain(
+            Single::by_line(&handle.0.home, &handle.0.lines, line),
+            shared.glance().stay(),
+        )
+    }
+}

@@ -98,15 +98,21 @@ impl Single {
 
     /// Holds on to a breaker by this thread's own line, if threads have met.
     pub(crate) fn new(home: &Arc<Line>, lines: &Lines) -> Self {
-        let shared = &home.shared;
-        if !shared.glance().is_striped() {
-            return Self::on(home);
+        if home.shared.glance().is_striped() {
+            Self::by_line(home, lines, thread_number())
+        } else {
+            Self::on(home)
         }
+    }
+
+    /// Holds on to a breaker by one of the lines that there are once threads have met.
+    pub(crate) fn by_line(home: &Arc<Line>, lines: &Lines, number: usize) -> Self {
+        let shared = &home.shared;
         let own = lines.get_or_init(|| {
             let Some(stripes) = shared.stripes() else { return Box::default() };
             (0..stripes.len()).map(|index| Line::new(shared, Some(stripes), index)).collect()
         });
-        Self::on(own.get(thread_number() & own.len().wrapping_sub(1)).unwrap_or(home))
+        Self::on(own.get(number & own.len().wrapping_sub(1)).unwrap_or(home))
     }
 }
 

@@ -86,3 +86,6 @@ pub use permit::Permit;
 pub use service::CircuitBreaker;
 pub use status::{CallCounts, Status};
 pub use tally::{Counts, TripReason};
+
+#[cfg(salve_loom)]
+pub use handle::model;

@@ -378,3 +378,14 @@ pub(crate) fn tell(
 fn tell_listeners(policy: &Policy, key: impl FnOnce() -> Option<String>, at: Moment, event: Event) {
     policy.events.tell(&Told { by: policy.origin.name().clone(), key: key(), at, event });
 }
+
+#[cfg(all(test, not(salve_loom)))]
+mod tests {
+    use super::Shared;
+
+    #[test]
+    fn a_breaker_per_key_is_small() {
+        let counts_of_an_arc = 2 * size_of::<usize>();
+        assert!(size_of::<Shared>() + counts_of_an_arc <= 104);
+    }
+}

@@ -11,6 +11,7 @@ use salve_circuit_breaker::{
 use salve_core::{Ratio, clock};
 use twin::{Ticket, Twin};
 
+#[allow(clippy::large_enum_variant, reason = "walks are short, and a box would only be noise")]
 #[derive(Clone, Debug)]
 enum Step {
     Ask,

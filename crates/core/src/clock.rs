@@ -146,6 +146,7 @@ impl Hasher for Parts {
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn the_parts_of_an_instant_are_used_here() {
         assert!(origin().count.is_some());
