@@ -16,7 +16,9 @@ const CLIENTS: [&str; 3] = ["reqwest", "hyper-util", "openssh"];
 /// Builds the example as cargo would; `cargo test --test protect` alone does not.
 fn build() -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--example", "protect", "--message-format=json"])
+        // Selected as the gate selects, so that what it has built is used again.
+        .args(["build", "--quiet", "--workspace", "--all-features", "--example", "protect"])
+        .arg("--message-format=json")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()
