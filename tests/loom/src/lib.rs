@@ -6,4 +6,5 @@
 
 mod admission;
 mod budget;
+mod line;
 mod stripes;
