@@ -68,7 +68,7 @@ enum Cut<W: Work> {
 impl<W: Work> ResponseProj<'_, W> {
     #[inline(never)]
     fn attempt_again(&mut self, context: &CallContext, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
-        self.make_attempt(context, cx)
+        self.make_attempt::<false>(context, cx)
     }
 
     /// Waits for the end of the attempt's time, which has not come while the work is polled.

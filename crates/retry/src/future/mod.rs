@@ -91,7 +91,7 @@ impl<W: Work> Future for ResponseFuture<W> {
         if let Some(refusal) = this.begin(&mut context) {
             return Poll::Ready(refusal);
         }
-        let polled = this.make_attempt(&context, cx);
+        let polled = this.make_attempt::<true>(&context, cx);
         if let Poll::Ready(result) = &polled
             && this.work.judge(result) == Judgement::Success
         {
@@ -156,8 +156,13 @@ impl<W: Work> ResponseProj<'_, W> {
     }
 
     /// Polls the attempt within its own context, and notes what retries further in have used.
+    // The first poll has an instance of its own, which is used in one place and so inlined there.
     #[inline(always)]
-    fn make_attempt(&mut self, context: &CallContext, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
+    fn make_attempt<const FIRST: bool>(
+        &mut self,
+        context: &CallContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<W>> {
         let left = self.attempts.left_within(context.attempts_left());
         let mut inner =
             context.with_deadline(*self.attempt_ends).with_attempt(self.attempts.number(), left);
@@ -165,10 +170,12 @@ impl<W: Work> ResponseProj<'_, W> {
             inner = inner.with_class(class);
         }
         let (polled, after) = inner.enter_attempt(|| {
-            if self.attempt.is_none() {
+            if FIRST || self.attempt.is_none() {
                 let attempt = ready!(self.work.start(*self.keep, cx))?;
                 self.attempt.set(Some(attempt));
-                *self.last = None;
+                if !FIRST {
+                    *self.last = None;
+                }
             }
             match self.attempt.as_mut().as_pin_mut() {
                 Some(attempt) => attempt.poll(cx),
