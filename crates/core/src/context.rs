@@ -56,6 +56,15 @@ impl Current {
     }
 
     #[inline]
+    fn set_attempt(&self, context: CallContext) {
+        self.deadline.set(context.deadline);
+        self.reading.set(context.reading);
+        self.attempts_left.set(context.attempts_left);
+        self.attempt.set(context.attempt);
+        self.class.set(context.class);
+    }
+
+    #[inline]
     fn set_moments(&self, context: CallContext) {
         self.deadline.set(context.deadline);
         self.started.set(context.started);
@@ -232,7 +241,7 @@ impl CallContext {
 
     /// Runs `work` with this context as the current one, and returns the context as `work` left
     /// it: nested retries take from its attempts.
-    #[inline]
+    #[inline(always)]
     pub fn enter<T>(self, work: impl FnOnce() -> T) -> (T, Self) {
         struct Restore(CallContext);
         impl Drop for Restore {
@@ -247,10 +256,28 @@ impl CallContext {
         (result, Self::current())
     }
 
+    /// Runs `work` with everything of this context, which was made from the current one, but its
+    /// start, and returns how many attempts `work` has left. For layers that make attempts.
+    // Always inlined, like `enter_moments`: what was current then stays in registers meanwhile.
+    #[inline(always)]
+    pub fn enter_attempt<T>(self, work: impl FnOnce() -> T) -> (T, Option<u32>) {
+        struct Restore(CallContext);
+        impl Drop for Restore {
+            #[inline(always)]
+            fn drop(&mut self) {
+                CURRENT.with(|current| current.set_attempt(self.0));
+            }
+        }
+        let _restore = Restore(Self::current());
+        CURRENT.with(|current| current.set_attempt(self));
+        let result = work();
+        (result, Self::current().attempts_left())
+    }
+
     /// Runs `work` with the deadline, start and reading of this context, which was made from the
     /// current one. Everything else stays the current one's: what nested retries take from its
     /// attempts is taken for good. For layers that deal with time alone.
-    #[inline]
+    #[inline(always)]
     pub fn enter_moments<T>(self, work: impl FnOnce() -> T) -> T {
         struct Restore(CallContext);
         impl Drop for Restore {

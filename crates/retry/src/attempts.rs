@@ -165,17 +165,30 @@ impl Attempts {
     }
 
     /// Whether another attempt may still follow the one that begins at `now`, as far as attempts
-    /// and time go.
+    /// and time go. `first` is the shortest wait before the first retry by the same settings: it
+    /// is worked out once and not by every call.
     #[inline]
-    pub(crate) fn may_follow(&self, config: &Config, around: Option<u32>, now: Moment) -> bool {
-        self.left_within(around) > 0
-            && (self.deadline == Moment::MAX || self.fits_before_deadline(config, now))
+    pub(crate) fn may_follow(
+        &self,
+        config: &Config,
+        first: Duration,
+        around: Option<u32>,
+        now: Moment,
+    ) -> bool {
+        if self.left_within(around) == 0 {
+            return false;
+        }
+        if self.retries == 0 {
+            return self.deadline == Moment::MAX || now.after(first) < self.deadline;
+        }
+        self.deadline == Moment::MAX || self.fits_before_deadline(config, now)
     }
 
     fn waited(&self) -> Option<Duration> {
         (self.retries > 0).then(|| Duration::from_nanos(self.waited))
     }
 
+    #[cold]
     fn fits_before_deadline(&self, config: &Config, now: Moment) -> bool {
         let (shortest, _) = config.backoff.bounds(self.retries.saturating_add(1), self.waited());
         now.after(shortest) < self.deadline

@@ -1,6 +1,7 @@
 //! What every call through one policy shares: settings, budget, counters, listeners.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use salve_core::sync::{AtomicU64, Lock, Ordering};
 use salve_core::{Budget, Events, Moment, Origin, Told};
@@ -36,13 +37,16 @@ pub(crate) struct Setup {
     pub(crate) timed: bool,
     /// Whether every call needs the time.
     pub(crate) needs_clock: bool,
+    /// The shortest wait before the first retry, which every call asks for.
+    pub(crate) shortest_wait: Duration,
 }
 
 impl Setup {
     fn new(policy: Arc<Policy>, config: Config, budget: Option<Budget>) -> Self {
         let timed = config.total_deadline.is_some() || config.attempt_timeout.is_some();
         let needs_clock = timed || budget.as_ref().is_some_and(Budget::counts_calls);
-        Self { policy, config, budget, timed, needs_clock }
+        let (shortest_wait, _) = config.backoff.bounds(1, None);
+        Self { policy, config, budget, timed, needs_clock, shortest_wait }
     }
 }
 

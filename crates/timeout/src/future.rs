@@ -3,11 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use salve_core::{CallContext, Classify, ErrorsAreFailures, Oneshot, Refusable, Sent, clock};
+use salve_core::{
+    CallContext, Classify, ErrorsAreFailures, Moment, Oneshot, Refusable, Sent, clock,
+};
 use tokio::time::Sleep;
 use tower_service::Service;
 
@@ -124,15 +126,27 @@ where
 {
     type Output = Result<T, E>;
 
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
-        let context = CallContext::current();
-        if let Some(grant) = self.grant {
-            return self.poll_again(grant, context, cx);
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        if self.grant.is_some() {
+            return self.poll_again(cx);
         }
+        let context = CallContext::current();
         let now = context.now();
         let grant = self.handle.shared().limits().grant(self.own, &context, now);
-        self.poll_under(grant, context.with_reading(Some(now)), cx)
+        let this = self.as_mut().project();
+        // The grant is written down for the cold ways alone, and stays in registers otherwise.
+        if grant.shadow || grant.is_over() {
+            *this.grant = Some(grant);
+            return self.poll_again(cx);
+        }
+        let context = grant.hand_down(context.with_reading(Some(now)));
+        if let Poll::Ready(result) = context.enter_moments(|| this.call.poll(cx)) {
+            limit_rest(this.classifier, &result, grant.deadline);
+            return Poll::Ready(result);
+        }
+        *this.grant = Some(grant);
+        self.poll_timer(cx)
     }
 }
 
@@ -142,24 +156,11 @@ where
     C: Classify<T, E>,
     E: Refusable,
 {
+    /// Any poll but the first of a call that has time.
     #[inline(never)]
-    fn poll_again(
-        self: Pin<&mut Self>,
-        grant: Grant,
-        context: CallContext,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, E>> {
-        self.poll_under(grant, context, cx)
-    }
-
-    #[inline(always)]
-    fn poll_under(
-        self: Pin<&mut Self>,
-        grant: Grant,
-        context: CallContext,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, E>> {
-        let mut this = self.project();
+    fn poll_again(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let this = self.as_mut().project();
+        let Some(grant) = *this.grant else { return Poll::Pending };
         if grant.is_over() && *this.stage == Stage::Limited {
             let rejection = this.handle.shared().time_out(&grant, Sent::No);
             if !grant.shadow {
@@ -168,35 +169,47 @@ where
             *this.stage = Stage::Overdue;
         }
         // The call comes before the timer: a result that is there wins.
-        let call = this.call.as_mut();
-        if let Poll::Ready(result) = grant.hand_down(context).enter_moments(|| call.poll(cx)) {
-            if let Ok(response) = &result
-                && !grant.shadow
-                && let Some(settlement) = this.classifier.settlement(response)
-            {
-                settlement.limit(grant.deadline);
+        let context = grant.hand_down(CallContext::current());
+        if let Poll::Ready(result) = context.enter_moments(|| this.call.poll(cx)) {
+            if !grant.shadow {
+                limit_rest(this.classifier, &result, grant.deadline);
             }
             return Poll::Ready(result);
         }
-        *this.grant = Some(grant);
-        if *this.stage == Stage::Overdue || poll_timer(this.timer, &grant, cx).is_pending() {
+        self.poll_timer(cx)
+    }
+
+    /// Waits for the end of the call's time, which has not come while the call was polled.
+    #[cold]
+    fn poll_timer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let mut this = self.project();
+        let Some(grant) = *this.grant else { return Poll::Pending };
+        if *this.stage == Stage::Overdue {
             return Poll::Pending;
         }
+        if this.timer.is_none() {
+            this.timer.set(Some(tokio::time::sleep_until(clock::instant(grant.deadline))));
+        }
+        if let Some(timer) = this.timer.as_pin_mut() {
+            ready!(timer.poll(cx));
+        }
         *this.stage = Stage::Overdue;
-        let sent = if this.call.as_ref().is_sent() { Sent::Unknown } else { Sent::No };
+        let sent = if this.call.is_sent() { Sent::Unknown } else { Sent::No };
         let rejection = this.handle.shared().time_out(&grant, sent);
         if grant.shadow { Poll::Pending } else { Poll::Ready(Err(rejection.into())) }
     }
 }
 
-#[cold]
-fn poll_timer(mut timer: Pin<&mut Option<Sleep>>, grant: &Grant, cx: &mut Context<'_>) -> Poll<()> {
-    if timer.is_none() {
-        timer.set(Some(tokio::time::sleep_until(clock::instant(grant.deadline))));
-    }
-    match timer.as_pin_mut() {
-        Some(timer) => timer.poll(cx),
-        None => Poll::Pending,
+/// An answer that has only begun must also end in time.
+#[inline(always)]
+fn limit_rest<C, T, E>(classifier: &C, result: &Result<T, E>, deadline: Moment)
+where
+    C: Classify<T, E>,
+{
+    if let Ok(response) = result
+        && let Some(settlement) = classifier.settlement(response)
+    {
+        settlement.limit(deadline);
     }
 }
 

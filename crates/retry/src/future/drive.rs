@@ -32,7 +32,7 @@ impl<W: Work> ResponseFuture<W> {
                 return Poll::Pending;
             }
             let (result, failed_at_readiness) =
-                match polled.take().unwrap_or_else(|| this.make_attempt(&context, cx)) {
+                match polled.take().unwrap_or_else(|| this.attempt_again(&context, cx)) {
                     Poll::Ready(result) => (result, this.attempt.is_none()),
                     Poll::Pending if *this.attempt_ends == Moment::MAX => return Poll::Pending,
                     Poll::Pending => match ready!(this.cut_off(cx)) {
@@ -66,6 +66,11 @@ enum Cut<W: Work> {
 }
 
 impl<W: Work> ResponseProj<'_, W> {
+    #[inline(never)]
+    fn attempt_again(&mut self, context: &CallContext, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
+        self.make_attempt::<false>(context, cx)
+    }
+
     /// Waits for the end of the attempt's time, which has not come while the work is polled.
     #[cold]
     fn cut_off(&mut self, cx: &mut Context<'_>) -> Poll<Cut<W>> {

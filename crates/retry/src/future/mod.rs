@@ -83,15 +83,15 @@ impl<W: Work> Future for ResponseFuture<W> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.as_mut().project();
-        if *this.phase != Phase::New {
+        if self.phase != Phase::New {
             return self.drive(None, cx);
         }
+        let mut this = self.as_mut().project();
         let mut context = CallContext::current();
         if let Some(refusal) = this.begin(&mut context) {
             return Poll::Ready(refusal);
         }
-        let polled = this.make_attempt(&context, cx);
+        let polled = this.make_attempt::<true>(&context, cx);
         if let Poll::Ready(result) = &polled
             && this.work.judge(result) == Judgement::Success
         {
@@ -99,15 +99,17 @@ impl<W: Work> Future for ResponseFuture<W> {
             return polled;
         }
         if polled.is_pending() && *this.attempt_ends == Moment::MAX {
-            return Poll::Pending;
+            return polled;
         }
         self.drive(Some(polled), cx)
     }
 }
 
+// The steps of the first attempt are always inlined: as calls they would need the projection, a
+// pointer to each field, to exist in memory.
 impl<W: Work> ResponseProj<'_, W> {
     /// Begins the first attempt, or says why it cannot be.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, context: &mut CallContext) -> Option<Outcome<W>> {
         self.setup.policy.totals.calls.add_one();
         *self.class = self.work.class();
@@ -139,11 +141,11 @@ impl<W: Work> ResponseProj<'_, W> {
     }
 
     /// Gets ready for the attempt that begins now.
-    #[inline]
+    #[inline(always)]
     fn prepare(&mut self, context: &CallContext, now: Moment) {
-        let Setup { config, budget, timed, .. } = &**self.setup;
+        let Setup { config, budget, timed, shortest_wait, .. } = &**self.setup;
         *self.keep = W::KEEPS
-            || (self.attempts.may_follow(config, context.attempts_left(), now)
+            || (self.attempts.may_follow(config, *shortest_wait, context.attempts_left(), now)
                 && (config.retry_unsent || self.work.is_repeatable())
                 && budget.as_ref().is_none_or(|budget| budget.has_some(now)));
         if *timed && W::REFUSABLE {
@@ -154,33 +156,40 @@ impl<W: Work> ResponseProj<'_, W> {
     }
 
     /// Polls the attempt within its own context, and notes what retries further in have used.
-    #[inline]
-    fn make_attempt(&mut self, context: &CallContext, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
+    // The first poll has an instance of its own, which is used in one place and so inlined there.
+    #[inline(always)]
+    fn make_attempt<const FIRST: bool>(
+        &mut self,
+        context: &CallContext,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<W>> {
         let left = self.attempts.left_within(context.attempts_left());
         let mut inner =
             context.with_deadline(*self.attempt_ends).with_attempt(self.attempts.number(), left);
         if let Some(class) = *self.class {
             inner = inner.with_class(class);
         }
-        let (polled, after) = inner.enter(|| {
-            if self.attempt.is_none() {
+        let (polled, after) = inner.enter_attempt(|| {
+            if FIRST || self.attempt.is_none() {
                 let attempt = ready!(self.work.start(*self.keep, cx))?;
                 self.attempt.set(Some(attempt));
-                *self.last = None;
+                if !FIRST {
+                    *self.last = None;
+                }
             }
             match self.attempt.as_mut().as_pin_mut() {
                 Some(attempt) => attempt.poll(cx),
                 None => Poll::Pending,
             }
         });
-        let used = left.saturating_sub(after.attempts_left().unwrap_or(left));
+        let used = left.saturating_sub(after.unwrap_or(left));
         if used > 0 {
             note_used_within(self.attempts, used);
         }
         polled
     }
 
-    #[inline]
+    #[inline(always)]
     fn succeeded(&mut self, result: &Outcome<W>) {
         if let Some(budget) = &self.setup.budget {
             budget.call_succeeded(self.attempts.paid());

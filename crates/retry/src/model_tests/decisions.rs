@@ -198,7 +198,7 @@ proptest! {
         let mut attempts = Attempts::new(config.max_attempts);
         attempts.begin(call.number, deadline);
         let begun = Moment::from_nanos(START);
-        let may_follow = attempts.may_follow(&config, call.around, begun);
+        let may_follow = attempts.may_follow(&config, config.backoff.bounds(1, None).0, call.around, begun);
         let failure = Failure {
             advice: RetryAdvice::Yes,
             cause: Cause::Failed(FailureKind::Error),
