@@ -73,9 +73,10 @@ where
             Fault::CallsAnUnreadyClone => self.inner.clone().call(request),
             _ => self.inner.call(request),
         };
-        let taken = self.layer.places.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(1)
-        });
+        let taken = self
+            .layer
+            .places
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         let place = taken.is_ok().then(|| Arc::clone(&self.layer.places));
         BrokenFuture { future, place, fault: self.layer.fault }
     }
