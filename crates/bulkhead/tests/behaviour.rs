@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use std::future::{Future, pending, ready};
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use salve_bulkhead::{
     BulkheadLayer, CallCounts, Config, Event, Handle, KeyedBulkheadLayer, KeyedHandle, Order,
+    Permit,
 };
 use salve_core::{
     CallContext, Class, Classify, Effector, End, Enforcement, Outcome, Reason, Refusable,
@@ -124,6 +125,34 @@ async fn who_has_a_free_place_does_not_overtake_who_waits_for_it() {
     drop(held);
     assert_eq!(bulkhead.try_acquire().unwrap_err().reason(), Reason::Full);
     assert!(matches!(first.poll(), Poll::Ready(Ok(_))));
+}
+
+/// Asks for a place as it is woken, and keeps the answer.
+struct Asks(Handle, Mutex<Option<Result<Permit, Rejection>>>);
+
+impl Wake for Asks {
+    fn wake(self: Arc<Self>) {
+        *self.1.lock().unwrap() = Some(self.0.try_acquire());
+    }
+}
+
+/// More are added than are woken at a time: between two rounds, places are free while the rest of
+/// the line still waits for them.
+#[tokio::test]
+async fn who_asks_while_places_are_handed_out_does_not_overtake_the_line() {
+    let bulkhead = bulkhead(1, 100);
+    let _held = bulkhead.try_acquire().unwrap();
+    let asks = Arc::new(Asks(bulkhead.clone(), Mutex::default()));
+    let mut first = std::pin::pin!(bulkhead.acquire());
+    let waker = Waker::from(Arc::clone(&asks));
+    assert!(first.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    let others = [(); 29].map(|()| waiting(bulkhead.acquire()));
+    bulkhead.resize(21).unwrap();
+    let answer = asks.1.lock().unwrap().take().expect("the first in line is woken");
+    assert_eq!(answer.unwrap_err().reason(), Reason::Full, "it overtook those who wait");
+    assert_eq!(others.iter().filter(|call| call.is_woken()).count(), 19);
+    let status = bulkhead.status();
+    assert_eq!((status.in_use, status.queued()), (21, 10));
 }
 
 #[tokio::test]
@@ -330,7 +359,7 @@ async fn waiting_allocates_nothing() {
         for _ in 0..rounds {
             let held = bulkhead.try_acquire().unwrap();
             let mut call = std::pin::pin!(bulkhead.acquire());
-            let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+            let mut cx = std::task::Context::from_waker(Waker::noop());
             assert!(call.as_mut().poll(&mut cx).is_pending());
             drop(held);
             assert!(call.as_mut().poll(&mut cx).is_ready());

@@ -32,7 +32,7 @@ const PLACES: u32 = 8;
 const LINE: u64 = 1 << 16;
 
 fn has_place(word: u64) -> bool {
-    word % (1 << PLACES) < word % LINE >> PLACES
+    word % (1 << PLACES) < (word % LINE) >> PLACES
 }
 
 #[derive(Clone)]
@@ -173,7 +173,7 @@ impl Door for Twin {
     fn resize(&self, places: u32) {
         let line = self.0.line();
         // Only ever added to, so that one step is enough.
-        let now = self.0.word.load(Ordering::Acquire) % LINE >> PLACES;
+        let now = (self.0.word.load(Ordering::Acquire) % LINE) >> PLACES;
         let added = u64::from(places) - now;
         self.0.word.fetch_add(added << PLACES, Ordering::AcqRel);
         drop(line);
