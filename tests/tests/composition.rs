@@ -12,7 +12,7 @@ use salve::{
     Budget, BudgetRule, CallContext, Name, Origin, Ratio, Reason, Refusable, Rejection, Repeatable,
     Unrepeatable, clock,
 };
-use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -25,10 +25,8 @@ fn retries(max: u32) -> RetryLayer {
 }
 
 /// Counts the calls that reach it; every one of them fails.
-fn failing() -> (
-    Arc<AtomicU32>,
-    impl tower::Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone,
-) {
+fn failing()
+-> (Arc<AtomicU32>, impl Service<u32, Response = u32, Error = BoxError, Future: Send> + Clone) {
     let calls = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&calls);
     let service = service_fn(move |_: u32| {
@@ -263,4 +261,25 @@ fn a_stack_can_be_read_and_steered_by_name() {
     let breaker = handle.effectors().next().unwrap();
     breaker.pull("force_open").unwrap();
     assert_eq!(handle.circuit_breaker().unwrap().state(), State::ForcedOpen);
+}
+
+#[tokio::test]
+async fn a_stack_that_lacks_parts_says_what_its_client_says_of_readiness() {
+    let (layer, _) = salve::stack("bare")
+        .without_total_timeout()
+        .without_retry()
+        .without_bulkhead()
+        .without_attempt_timeout()
+        .build()
+        .unwrap();
+    let places = tower::limit::ConcurrencyLimitLayer::new(1);
+    let client = places.layer(service_fn(|request: u32| async move { Ok::<_, String>(request) }));
+    let mut service = layer.layer(client);
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(service.poll_ready(&mut cx).is_ready());
+    let mut other = service.clone();
+    assert!(other.poll_ready(&mut cx).is_pending());
+    // The place that it has waited for is the one that the call is made in.
+    assert_eq!(service.call(7).await.unwrap(), 7);
+    assert!(other.poll_ready(&mut cx).is_ready());
 }

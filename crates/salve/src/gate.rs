@@ -33,6 +33,7 @@ impl Gate {
         Self(Arc::new(Inner { state: AtomicU64::new(0), emptied: Notify::new(), origin }))
     }
 
+    #[inline]
     fn enter(&self) -> Option<Inside> {
         let before = self.0.state.fetch_add(1, Ordering::AcqRel);
         let inside = Inside(self.clone());

@@ -55,6 +55,7 @@ mod stack_handle;
 mod stack_layer;
 #[cfg(feature = "tracing")]
 pub mod trace;
+mod whole;
 
 pub use salve_bulkhead as bulkhead;
 pub use salve_circuit_breaker as circuit_breaker;
@@ -69,3 +70,4 @@ pub use part::{Part, PartFuture};
 pub use stack::{Stack, stack};
 pub use stack_handle::StackHandle;
 pub use stack_layer::{FlatStackLayer, StackLayer, Stacked};
+pub use whole::{Whole, WholeFuture};

@@ -12,6 +12,7 @@ use crate::retry::{NoDeadLetters, Retry, RetryLayer};
 use crate::stack::Rules;
 use crate::stack_handle::StackHandle;
 use crate::timeout::{ConfiguredLimit, Timeout, TimeoutLayer};
+use crate::whole::Whole;
 use crate::{Lift, Lifted, Unrepeatable, lift};
 
 #[cfg(feature = "tracing")]
@@ -35,20 +36,28 @@ type Told<S> = TraceAttempt<S>;
 #[cfg(not(feature = "tracing"))]
 type Told<S> = S;
 
-type Limited<S, C> = Part<Timeout<S, ConfiguredLimit, C>, S>;
+/// Every part but the total timeout, without a question between them whether the next is there.
+type Complete<S, C, R, Q> =
+    Retry<CircuitBreaker<Bulkhead<Timed<Told<S>, C>, R, C>, C>, RetryRules<C, R, Q>>;
+type Timed<S, C> = Timeout<S, ConfiguredLimit, C>;
+type RetryRules<C, R, Q> = salve_retry::Rules<C, R, Q, NoDeadLetters>;
+
+// The same layer by layer, each of which may have been left out.
+type Limited<S, C> = Part<Timed<S, C>, S>;
 type Attempt<S, C> = Limited<Told<S>, C>;
 type Placed<S, C, R> = Part<Bulkhead<Attempt<S, C>, R, C>, Attempt<S, C>>;
 type Broken<S, C, R> = Part<CircuitBreaker<Placed<S, C, R>, C>, Placed<S, C, R>>;
-type Retried<S, C, R, Q> =
-    Part<Retry<Broken<S, C, R>, salve_retry::Rules<C, R, Q, NoDeadLetters>>, Broken<S, C, R>>;
-type Whole<S, C, R, Q> = Gated<Limited<Retried<S, C, R, Q>, C>>;
+type Retried<S, C, R, Q> = Part<Retry<Broken<S, C, R>, RetryRules<C, R, Q>>, Broken<S, C, R>>;
+type Partial<S, C, R, Q> = Limited<Retried<S, C, R, Q>, C>;
+
+type Guarded<S, C, R, Q> = Gated<Whole<Complete<S, C, R, Q>, C, Partial<S, C, R, Q>>>;
 
 /// A service with a stack around it.
 #[cfg(feature = "tracing")]
-pub type Stacked<S, C, R, Q> = TraceCall<Whole<S, C, R, Q>>;
+pub type Stacked<S, C, R, Q> = TraceCall<Guarded<S, C, R, Q>>;
 /// A service with a stack around it.
 #[cfg(not(feature = "tracing"))]
-pub type Stacked<S, C, R, Q> = Whole<S, C, R, Q>;
+pub type Stacked<S, C, R, Q> = Guarded<S, C, R, Q>;
 
 impl<S, C: Clone, R: Clone, Q: Clone> Layer<S> for FlatStackLayer<C, R, Q> {
     type Service = Stacked<S, C, R, Q>;
@@ -60,27 +69,38 @@ impl<S, C: Clone, R: Clone, Q: Clone> Layer<S> for FlatStackLayer<C, R, Q> {
             TimeoutLayer::from(handle.clone()).with_classifier(classifier.clone())
         };
 
-        #[cfg(feature = "tracing")]
-        let client = TraceAttemptLayer.layer(client);
-        let service = Part::layer(attempt.as_ref().map(limit).as_ref(), client);
-        let places = bulkhead.as_ref().map(|handle| {
-            BulkheadLayer::from(handle.clone())
-                .with_request_rule(rule.clone())
-                .with_classifier(classifier.clone())
-        });
-        let service = Part::layer(places.as_ref(), service);
-        let breaks = breaker.as_ref().map(|handle| {
-            CircuitBreakerLayer::from(handle.clone()).with_classifier(classifier.clone())
-        });
-        let service = Part::layer(breaks.as_ref(), service);
+        let total = total.as_ref().map(limit);
         let retries = retry.as_ref().map(|handle| {
             RetryLayer::from(handle.clone())
                 .with_classifier(classifier.clone())
                 .with_request_rule(rule.clone())
                 .with_cloner(cloner.clone())
         });
-        let service = Part::layer(retries.as_ref(), service);
-        let service = Part::layer(total.as_ref().map(limit).as_ref(), service);
+        let breaks = breaker.as_ref().map(|handle| {
+            CircuitBreakerLayer::from(handle.clone()).with_classifier(classifier.clone())
+        });
+        let places = bulkhead.as_ref().map(|handle| {
+            BulkheadLayer::from(handle.clone())
+                .with_request_rule(rule.clone())
+                .with_classifier(classifier.clone())
+        });
+        let attempt = attempt.as_ref().map(limit);
+
+        #[cfg(feature = "tracing")]
+        let client = TraceAttemptLayer.layer(client);
+        let service = match (&total, &retries, &breaks, &places, &attempt) {
+            (Some(total), Some(retries), Some(breaks), Some(places), Some(attempt)) => {
+                let service = breaks.layer(places.layer(attempt.layer(client)));
+                Whole::Complete(total.layer(retries.layer(service)))
+            }
+            _ => {
+                let service = Part::layer(attempt.as_ref(), client);
+                let service = Part::layer(places.as_ref(), service);
+                let service = Part::layer(breaks.as_ref(), service);
+                let service = Part::layer(retries.as_ref(), service);
+                Whole::Partial(Part::layer(total.as_ref(), service))
+            }
+        };
         let service = GateLayer(gate.clone()).layer(service);
         #[cfg(feature = "tracing")]
         let service = TraceCallLayer(name.clone()).layer(service);
