@@ -63,6 +63,7 @@ mod keyed;
 mod keyed_layer;
 mod lane;
 mod layer;
+mod open_wait;
 mod permit;
 mod service;
 mod shared;
@@ -73,15 +74,14 @@ mod word;
 
 pub use breaker::{State, Trip};
 pub use command::Command;
-pub use config::{
-    Computed, Config, FailuresWithin, OnCancel, OpenWait, Ramp, RampOver, Rate, SlowCalls, Window,
-};
+pub use config::{Config, FailuresWithin, OnCancel, Ramp, RampOver, Rate, SlowCalls, Window};
 pub use event::Event;
 pub use handle::Handle;
 pub use keyed::KeyedHandle;
 pub use keyed_layer::{KeyedCircuitBreaker, KeyedCircuitBreakerLayer};
 pub use lane::{Lane, Member, Single};
 pub use layer::CircuitBreakerLayer;
+pub use open_wait::{Computed, OpenWait};
 pub use permit::Permit;
 pub use service::CircuitBreaker;
 pub use status::{CallCounts, Status};
