@@ -2,6 +2,8 @@
 
 /// Whether a policy that may refuse does so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Enforcement {
     /// It refuses.
     #[default]

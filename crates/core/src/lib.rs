@@ -24,6 +24,8 @@ mod registry;
 mod rejection;
 mod request;
 mod sensor;
+#[cfg(feature = "serde")]
+pub mod settings;
 mod settlement;
 pub mod sync;
 

@@ -14,6 +14,8 @@ use std::sync::Arc;
 /// assert_eq!(made, "inventory/breaker");
 /// ```
 #[derive(Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "String", into = "String"))]
 pub struct Name(Text);
 
 #[derive(Clone)]
@@ -48,6 +50,12 @@ impl From<&'static str> for Name {
 impl From<String> for Name {
     fn from(text: String) -> Self {
         Self(Text::Shared(text.into()))
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.as_str().to_owned()
     }
 }
 

@@ -16,6 +16,8 @@ use crate::ConfigError;
 /// # Ok::<(), salve_core::ConfigError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "f64", into = "f64"))]
 pub struct Ratio(u32);
 
 const WHOLE: u32 = 1_000_000;
@@ -74,6 +76,12 @@ impl TryFrom<f64> for Ratio {
         } else {
             Err(ConfigError::new("core", "ratio", share, "between 0 and 1"))
         }
+    }
+}
+
+impl From<Ratio> for f64 {
+    fn from(share: Ratio) -> Self {
+        share.as_f64()
     }
 }
 

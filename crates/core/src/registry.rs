@@ -24,10 +24,13 @@ pub trait Keyed: Send + Sync {
 
 /// Bounds of a [`Registry`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct RegistryConfig {
     /// How many keys are kept at most. Default 10,000; at least 1.
     pub max_keys: usize,
     /// How long a key must be unused before it may be evicted. Default 10 minutes.
+    #[cfg_attr(feature = "serde", serde(with = "crate::settings::duration"))]
     pub idle_after: Duration,
 }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 /// How much a call matters when not all can be served. Higher classes compare greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Class {
     /// May be dropped without a user noticing, such as prefetching.
     Sheddable,

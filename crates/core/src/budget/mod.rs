@@ -13,6 +13,8 @@ use tokens::Tokens;
 
 /// How a budget fills and what a repeated call costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
 #[non_exhaustive]
 pub enum BudgetRule {
     /// Repeated calls may be `share` of the calls within the last `horizon`, plus
@@ -23,6 +25,7 @@ pub enum BudgetRule {
         /// What is granted each second without any traffic.
         minimum_per_second: u32,
         /// How long a call counts; a tenth of it is the finest step.
+        #[cfg_attr(feature = "serde", serde(with = "crate::settings::duration"))]
         horizon: Duration,
     },
     /// A bucket of tokens (after the AWS SDKs): a repeated call takes `retry_cost` or
