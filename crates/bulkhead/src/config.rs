@@ -20,6 +20,8 @@ pub(crate) const ROOM: &str = "bulkhead";
 /// assert!(Config::new("ssh").with_places(0).validate().is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// Who it is in rejections and events. Default `bulkhead`.
     pub name: Name,
@@ -30,6 +32,7 @@ pub struct Config {
     pub queue: u32,
     /// How long a call waits at most. Default 30 s; 1 ms to 24 h, or none: then only the deadline
     /// of the surrounding call ends its wait.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional_duration"))]
     pub max_wait: Option<Duration>,
     /// Who of a class is served next. Default first come, first served.
     pub order: Order,
@@ -39,6 +42,8 @@ pub struct Config {
 
 /// Who of those that wait in the same class is served next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Order {
     /// Who came first.
     #[default]

@@ -22,15 +22,20 @@ pub(crate) const ROOM: &str = "circuit-breaker";
 /// assert!(config.validate().is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// Who it is in rejections and events. Default `circuit-breaker`.
     pub name: Name,
     /// Trips at this many failures without a success between them. Default none; 1 or more.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
     pub consecutive_failures: Option<u32>,
     /// Trips at a number of failures within a time, whatever succeeds between them.
     /// Default 5 within 60 s.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
     pub failures_within: Option<FailuresWithin>,
     /// Trips at a share of failed or slow calls. Default none.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
     pub rate: Option<Rate>,
     /// How long it stays open before it probes. Default 60 s.
     pub open_wait: OpenWait,
@@ -40,8 +45,10 @@ pub struct Config {
     /// How many probes must succeed for it to close. Default 2; 1 to `probes`.
     pub successes_to_close: u32,
     /// After this time a probe that has not answered gives its place back. Default 30 s.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub probe_deadline: Duration,
     /// How the admitted share grows after the probes have succeeded. Default none: all at once.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
     pub ramp: Option<Ramp>,
     /// What a call that its caller drops counts as. Default neutral.
     pub on_cancel: OnCancel,
@@ -51,47 +58,62 @@ pub struct Config {
 
 /// A number of failures within a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct FailuresWithin {
     /// How many failures trip. 1 to 10,000.
     pub failures: u32,
     /// How long a failure counts. 1 ms to 24 h; one that is exactly this old no longer does.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub within: Duration,
 }
 
 /// A share of the calls in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Rate {
     /// The calls that are looked at.
     pub window: Window,
     /// How many calls the window must hold before the rule may trip. Default 10; from 1, and at
     /// most the window's length where that is in calls.
+    #[cfg_attr(feature = "serde", serde(default = "ten_calls"))]
     pub minimum_calls: u32,
     /// Trips at this share of failures. Above 0.
+    #[cfg_attr(feature = "serde", serde(default, with = "salve_core::settings::optional"))]
     pub failures: Option<Ratio>,
     /// Trips at this share of slow calls, failed or not.
+    #[cfg_attr(feature = "serde", serde(default, with = "salve_core::settings::optional"))]
     pub slow: Option<SlowCalls>,
 }
 
 /// When calls are slow, and how large a share of them trips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct SlowCalls {
     /// The share of slow calls that trips. Above 0.
     pub share: Ratio,
     /// A call that takes this long or longer is slow. Above 0, at most 24 h.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub after: Duration,
 }
 
 /// Which calls a rate looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Window {
     /// Exactly the last so many calls. 1 to 1,000,000.
     Calls(u32),
     /// The calls of the last so much time, in steps of a tenth. 10 ms to 24 h.
-    Time(Duration),
+    Time(#[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))] Duration),
 }
 
 /// How the admitted share grows from half-open to closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Ramp {
     /// The share that is admitted at first. Above 0.
     pub floor: Ratio,
@@ -101,26 +123,37 @@ pub struct Ramp {
 
 /// What it takes to reach the end of a ramp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum RampOver {
     /// This much time. 1 ms to 24 h.
-    Time(Duration),
+    Time(#[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))] Duration),
     /// This many admitted calls. 1 or more.
     Calls(u32),
 }
 
 /// What a call counts as that its caller dropped before it ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum OnCancel {
     /// Neither a success nor a failure.
     #[default]
     Neutral,
     /// A failure, if it had been running for this long or longer; else neutral.
-    FailureAfter(Duration),
+    FailureAfter(
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))] Duration,
+    ),
 }
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub(crate) const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+#[cfg(feature = "serde")]
+const fn ten_calls() -> u32 {
+    10
+}
 
 impl Default for Config {
     fn default() -> Self {

@@ -10,22 +10,29 @@ use crate::config::{MONTH, MS};
 
 /// How long the breaker stays open.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
 #[non_exhaustive]
 pub enum OpenWait {
     /// Always as long. 1 ms to 30 days.
-    Constant(Duration),
+    Constant(
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))] Duration,
+    ),
     /// Longer with each trip in a row.
     Growing {
         /// After the first trip. 1 ms to 30 days.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
         first: Duration,
         /// Each further wait is this many times the one before. 1 to 100.
         factor: f64,
         /// The longest wait. From `first` to 30 days.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
         max: Duration,
         /// Each wait is shortened by a random share of up to this, so it never exceeds `max`.
         jitter: Ratio,
     },
     /// Whatever the function says for this many trips in a row, counted from 1.
+    #[cfg_attr(feature = "serde", serde(skip))]
     Computed(Computed),
 }
 

@@ -21,31 +21,41 @@ use salve_core::{Check, ConfigError, Ratio, nanos};
 /// assert_eq!(waits, [100, 200, 400, 800, 1_000, 1_000]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Backoff {
     /// How waits grow.
     pub curve: Curve,
     /// How they are spread, so that callers that failed together do not return together.
     pub jitter: Jitter,
     /// The longest wait, jitter included. Default 30 s; at most 30 days.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub max: Duration,
 }
 
 /// How waits grow from retry to retry.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
 #[non_exhaustive]
 pub enum Curve {
     /// Always as long; zero retries at once.
-    Constant(Duration),
+    Constant(
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))] Duration,
+    ),
     /// `first`, then longer by `step` each time.
     Linear {
         /// Before the first retry.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
         first: Duration,
         /// How much longer each further wait is.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
         step: Duration,
     },
     /// `first`, then `factor` times as long each time.
     Exponential {
         /// Before the first retry.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
         first: Duration,
         /// 1 to 100.
         factor: f64,
@@ -53,20 +63,27 @@ pub enum Curve {
     /// `unit` times 1, 1, 2, 3, 5, 8, ...
     Fibonacci {
         /// Before the first retry.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
         unit: Duration,
     },
     /// These, one after the other; then the last again and again, until the attempts are used up.
-    List(Cow<'static, [Duration]>),
+    List(
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::durations"))]
+        Cow<'static, [Duration]>,
+    ),
     /// Between `base` and three times the wait before (after the AWS architecture blog's
     /// "decorrelated jitter"). It is jitter itself and takes no other.
     Decorrelated {
         /// The shortest wait, and what the first is drawn from: `base` to three times `base`.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
         base: Duration,
     },
 }
 
 /// How a wait of `d` is spread at random. Every bound may be drawn itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Jitter {
     /// `d`.
@@ -80,7 +97,7 @@ pub enum Jitter {
     /// `d` to `d` and this share more.
     Above(Ratio),
     /// `d` to `d` and this much more.
-    Plus(Duration),
+    Plus(#[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))] Duration),
 }
 
 /// The longest wait that may be set.

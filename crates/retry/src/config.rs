@@ -21,6 +21,8 @@ pub(crate) const ROOM: &str = "retry";
 /// assert!(config.validate().is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// Who it is in rejections and events. Default `retry`.
     pub name: Name,
@@ -30,11 +32,14 @@ pub struct Config {
     pub backoff: Backoff,
     /// When the whole call must have ended, counted from its first poll: waiting, readiness and
     /// every attempt. Default none; 1 ms to 30 days.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional_duration"))]
     pub total_deadline: Option<Duration>,
     /// How long one attempt may take, readiness included. Default none; 1 ms to 30 days.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional_duration"))]
     pub attempt_timeout: Option<Duration>,
     /// The longest wait that the dependency may ask for; the call is given up if it asks for
     /// more. Default 300 s; at most 30 days.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub max_retry_after: Duration,
     /// Whether a request that is not known to be repeatable is attempted again when a rejection
     /// says that it was never sent. It has to be cloned before each attempt for that.

@@ -17,13 +17,17 @@ pub(crate) const ROOM: &str = "timeout";
 /// assert!(Config::of_attempt("inventory", Duration::ZERO).validate().is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// Who it is in rejections and events. Default `timeout`.
     pub name: Name,
     /// How long what passes this layer once may take. Default none; 1 ms to 30 days.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional_duration"))]
     pub attempt: Option<Duration>,
     /// How long the whole call may take. It is counted from when an outer layer says that the
     /// call began, or else from here, and inner layers are told. Default 30 s; 1 ms to 30 days.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional_duration"))]
     pub total: Option<Duration>,
     /// Whether it ends calls or only says that it would have. Default enforced.
     pub enforcement: Enforcement,

@@ -1,0 +1,43 @@
+//! Settings as they stand in a file: everything is read, nothing is guessed.
+#![cfg(feature = "serde")]
+
+use std::time::Duration;
+
+use salve_bulkhead::{Config, Order};
+use salve_core::Enforcement;
+
+fn read(text: &str) -> Result<Config, String> {
+    toml::from_str(text).map_err(|error| error.message().to_owned())
+}
+
+#[test]
+fn every_setting_is_read_and_written() {
+    let text = r#"
+        name = "ssh"
+        places = 3
+        queue = 20
+        max_wait = "2m"
+        order = "lifo"
+        enforcement = "shadow"
+    "#;
+    let expected = Config::new("ssh")
+        .with_places(3)
+        .with_queue(20)
+        .with_max_wait(Duration::from_secs(120))
+        .with_order(Order::Lifo)
+        .with_enforcement(Enforcement::Shadow);
+    assert_eq!(read(text).as_ref(), Ok(&expected));
+    assert_eq!(read(&toml::to_string(&expected).unwrap()), Ok(expected));
+}
+
+#[test]
+fn what_is_missing_keeps_its_default_and_false_is_none() {
+    assert_eq!(read(""), Ok(Config::default()));
+    assert_eq!(read("max_wait = false"), Ok(Config::default().without_max_wait()));
+}
+
+#[test]
+fn what_nobody_knows_is_refused_by_name() {
+    assert!(read("place = 3").unwrap_err().contains("place"));
+    assert!(read("order = \"random\"").unwrap_err().contains("random"));
+}
