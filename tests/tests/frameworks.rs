@@ -1,16 +1,12 @@
 //! The breaker under axum, reqwest, hyper-util and tonic, each as its users write it.
 
-use std::convert::Infallible;
-use std::future::IntoFuture;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+mod support;
 
-use axum::Router;
+use std::convert::Infallible;
+use std::sync::atomic::Ordering;
+
 use axum::error_handling::HandleErrorLayer;
-use axum::routing::get;
-use http::{Request, StatusCode};
+use http::Request;
 use http_body_util::{BodyExt, Empty};
 use salve::circuit_breaker::{CircuitBreakerLayer, Config, Handle, State};
 use salve::grpc::CodeClassifier;
@@ -21,33 +17,16 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 
+use support::{origin, within};
+
 fn breaker() -> Handle {
     let config = Config::new("origin").without_rules().with_consecutive_failures(2);
     Handle::new(config).unwrap()
 }
 
-async fn within<T>(work: impl IntoFuture<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), work).await.expect("the test's deadline")
-}
-
-/// A server that answers with the status that it was last told.
-async fn origin(router: impl FnOnce(Router) -> Router) -> (SocketAddr, Arc<AtomicU16>) {
-    let status = Arc::new(AtomicU16::new(200));
-    let told = Arc::clone(&status);
-    let answer = move || {
-        let status = StatusCode::from_u16(told.load(Ordering::Relaxed)).unwrap();
-        std::future::ready((status, "stock"))
-    };
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let app = router(Router::new().route("/", get(answer)));
-    tokio::spawn(axum::serve(listener, app).into_future());
-    (address, status)
-}
-
 #[tokio::test]
 async fn a_reqwest_client() {
-    let (address, status) = origin(|router| router).await;
+    let (address, told) = origin(|router| router).await;
     let breaker = breaker();
     let mut client = ServiceBuilder::new()
         .layer(CircuitBreakerLayer::from(breaker.clone()).with_classifier(Lifted(StatusClassifier)))
@@ -57,7 +36,7 @@ async fn a_reqwest_client() {
     let request = || reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
     let response = within(client.ready().await.unwrap().call(request())).await.unwrap();
     assert_eq!(within(response.text()).await.unwrap(), "stock");
-    status.store(503, Ordering::Relaxed);
+    told.status.store(503, Ordering::Relaxed);
     for _ in 0..2 {
         let response = within(client.ready().await.unwrap().call(request())).await.unwrap();
         assert_eq!(response.status(), 503);
@@ -70,7 +49,7 @@ async fn a_reqwest_client() {
 
 #[tokio::test]
 async fn a_hyper_util_client() {
-    let (address, status) = origin(|router| router).await;
+    let (address, told) = origin(|router| router).await;
     let breaker = breaker();
     let executor = hyper_util::rt::TokioExecutor::new();
     let client = hyper_util::client::legacy::Client::builder(executor).build_http();
@@ -86,7 +65,7 @@ async fn a_hyper_util_client() {
     let body = call.await.unwrap().into_body().collect();
     assert_eq!(within(body).await.unwrap().to_bytes(), "stock");
     // What is the caller's own says nothing about the server; a closed port does.
-    status.store(404, Ordering::Relaxed);
+    told.status.store(404, Ordering::Relaxed);
     for _ in 0..3 {
         within(client.ready().await.unwrap().call(request(address.port()))).await.unwrap();
     }
@@ -103,7 +82,7 @@ async fn a_hyper_util_client() {
 async fn an_axum_server() {
     let breaker = breaker();
     let guarded = breaker.clone();
-    let (address, status) = origin(move |router| {
+    let (address, told) = origin(move |router| {
         let refuse = |error: Error<Infallible>| async move {
             match error {
                 Error::Rejected(rejection) => reply::<axum::body::Body>(&rejection),
@@ -119,7 +98,7 @@ async fn an_axum_server() {
     })
     .await;
     let url = format!("http://{address}/");
-    status.store(500, Ordering::Relaxed);
+    told.status.store(500, Ordering::Relaxed);
     for _ in 0..2 {
         assert_eq!(within(reqwest::get(&url)).await.unwrap().status(), 500);
     }
@@ -128,7 +107,7 @@ async fn an_axum_server() {
     let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");
     breaker.close();
-    status.store(200, Ordering::Relaxed);
+    told.status.store(200, Ordering::Relaxed);
     assert_eq!(within(reqwest::get(&url)).await.unwrap().status(), 200);
 }
 

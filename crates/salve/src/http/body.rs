@@ -53,6 +53,28 @@ impl<S> Layer<S> for GuardBodyLayer {
     }
 }
 
+/// A response whose body can be guarded.
+pub trait Guardable {
+    /// The response once its body is guarded.
+    type Guarded;
+
+    /// Settles its call when its body ends, fails, stalls or is dropped.
+    fn guarded(self, by: &GuardBodyLayer) -> Self::Guarded;
+}
+
+impl<B: Body> Guardable for Response<B> {
+    type Guarded = Response<GuardedBody<B>>;
+
+    fn guarded(self, by: &GuardBodyLayer) -> Self::Guarded {
+        let (mut head, body) = self.into_parts();
+        let open = (!body.is_end_stream()).then(Settlement::new);
+        if let Some(settlement) = &open {
+            head.extensions.insert(settlement.clone());
+        }
+        Response::from_parts(head, GuardedBody { body, open, limit: None, guard: by.clone() })
+    }
+}
+
 /// A client whose responses have a [`GuardedBody`].
 #[derive(Clone, Debug)]
 pub struct GuardBody<S> {
@@ -60,12 +82,12 @@ pub struct GuardBody<S> {
     guard: GuardBodyLayer,
 }
 
-impl<S, Req, B> Service<Req> for GuardBody<S>
+impl<S, Req> Service<Req> for GuardBody<S>
 where
-    S: Service<Req, Response = Response<B>>,
-    B: Body,
+    S: Service<Req>,
+    S::Response: Guardable,
 {
-    type Response = Response<GuardedBody<B>>;
+    type Response = <S::Response as Guardable>::Guarded;
     type Error = S::Error;
     type Future = GuardBodyFuture<S::Future>;
 
@@ -89,22 +111,17 @@ pin_project! {
     }
 }
 
-impl<F, B, E> Future for GuardBodyFuture<F>
+impl<F, T, E> Future for GuardBodyFuture<F>
 where
-    F: Future<Output = Result<Response<B>, E>>,
-    B: Body,
+    F: Future<Output = Result<T, E>>,
+    T: Guardable,
 {
-    type Output = Result<Response<GuardedBody<B>>, E>;
+    type Output = Result<T::Guarded, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (mut head, body) = ready!(this.response.poll(cx))?.into_parts();
-        let open = (!body.is_end_stream()).then(Settlement::new);
-        if let Some(settlement) = &open {
-            head.extensions.insert(settlement.clone());
-        }
-        let guarded = GuardedBody { body, open, limit: None, guard: this.guard.clone() };
-        Poll::Ready(Ok(Response::from_parts(head, guarded)))
+        let response = ready!(this.response.poll(cx))?;
+        Poll::Ready(Ok(response.guarded(this.guard)))
     }
 }
 

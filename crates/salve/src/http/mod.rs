@@ -7,7 +7,7 @@ mod reply;
 mod retry_after;
 mod rule;
 
-pub use body::{GuardBody, GuardBodyFuture, GuardBodyLayer, GuardedBody};
+pub use body::{GuardBody, GuardBodyFuture, GuardBodyLayer, Guardable, GuardedBody};
 pub use classify::StatusClassifier;
 pub use deadline::{
     AcceptDeadline, AcceptDeadlineLayer, DeadlineHeader, SendDeadline, SendDeadlineLayer,
