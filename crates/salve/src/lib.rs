@@ -33,6 +33,8 @@
 //! | `reqwest` | the same for `reqwest`'s own types |
 //! | `grpc` | a classifier of gRPC codes, for `tonic` |
 //! | `sqlx`, `redis` | classifiers of their errors |
+//! | `serde` | settings that are read from files, durations as text |
+//! | `metrics` | an exporter of what policies count |
 //! | `tracing` | one span a call and one event an attempt |
 
 mod error;
@@ -42,6 +44,8 @@ pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 mod lift;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod part;
 pub mod prelude;
 #[cfg(feature = "redis")]

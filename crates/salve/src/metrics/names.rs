@@ -1,0 +1,102 @@
+//! Every figure that the family exports, in one table.
+
+use salve_core::Unit;
+
+/// A figure that policies export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// What the policy's [`Reading`](salve_core::Reading) calls it.
+    pub reading: &'static str,
+    /// What it is exported as.
+    pub metric: &'static str,
+    /// What it counts.
+    pub unit: Unit,
+    /// What it says, in one sentence.
+    pub about: &'static str,
+}
+
+impl Figure {
+    /// Whether it only grows, and so is exported as a counter; all others are gauges.
+    #[must_use]
+    pub fn is_counter(&self) -> bool {
+        self.metric.ends_with("_total")
+    }
+}
+
+macro_rules! figures {
+    ($($reading:literal => $metric:literal, $unit:ident, $about:literal;)+) => {
+        /// Every figure that the family exports, by name. Each has the label `policy`.
+        ///
+        /// | metric | what it says |
+        /// |---|---|
+        $(#[doc = concat!("| `", $metric, "` | ", $about, " |")])+
+        pub const FIGURES: &[Figure] = &[
+            $(Figure { reading: $reading, metric: $metric, unit: Unit::$unit, about: $about },)+
+        ];
+    };
+}
+
+figures! {
+    "attempt_limit" => "salve_attempt_limit_seconds", Seconds, "How long one attempt may take.";
+    "attempt_timeouts_total" => "salve_attempt_timeouts_total", Count, "Attempts that took too long.";
+    "attempts_total" => "salve_attempts_total", Count, "Attempts that have begun, first ones among them.";
+    "budget_available" => "salve_budget_available", Count, "How many retries the budget would pay for now.";
+    "budget_refused_total" => "salve_budget_refused_total", Count, "Calls given up because the budget was used up.";
+    "calls_total" => "salve_calls_total", Count, "Calls that have begun.";
+    "closed" => "salve_closed", Flag, "Whether it takes no new calls because it was closed.";
+    "consecutive_failures" => "salve_consecutive_failures", Count, "Failures without a success between them.";
+    "dead_letters_total" => "salve_dead_letters_total", Count, "Requests handed to the dead-letter sink.";
+    "deadlines_exceeded_total" => "salve_deadlines_exceeded_total", Count, "Calls ended by the deadline of the whole call.";
+    "displaced_total" => "salve_displaced_total", Count, "Calls that lost their place in the line to a higher class.";
+    "exhausted_total" => "salve_exhausted_total", Count, "Calls given up for any reason but the budget.";
+    "failure_rate" => "salve_failure_ratio", Ratio, "The share of failures in the window.";
+    "failures_total" => "salve_failures_total", Count, "Calls that failed.";
+    "full_total" => "salve_full_total", Count, "Calls refused because every place was taken.";
+    "half_open" => "salve_half_open", Flag, "Whether it lets only probes through.";
+    "in_use" => "salve_in_use", Count, "Places that are taken.";
+    "late_total" => "salve_late_total", Count, "Results that were ignored, from before the last change of state.";
+    "neutral_total" => "salve_neutral_total", Count, "Calls that say nothing about the dependency.";
+    "open" => "salve_open", Flag, "Whether it refuses calls.";
+    "places" => "salve_places", Count, "How many calls may be under way at once.";
+    "queue_timeouts_total" => "salve_queue_timeouts_total", Count, "Calls that waited as long as they may.";
+    "queued_total" => "salve_queued_total", Count, "Calls that had to wait for a place.";
+    "recent_failures" => "salve_recent_failures", Count, "Failures young enough for the rule about failures within a time.";
+    "recovered_total" => "salve_recovered_total", Count, "Calls that succeeded at a later attempt than the first.";
+    "refused_total" => "salve_refused_total", Count, "Calls whose deadline had passed before the first attempt.";
+    "rejected_total" => "salve_rejected_total", Count, "Calls that were refused.";
+    "retries_total" => "salve_retries_total", Count, "Attempts decided on after a failure.";
+    "shadow_rejected_total" => "salve_shadow_rejected_total", Count, "Calls that would have been refused, but for shadow mode.";
+    "slow_rate" => "salve_slow_ratio", Ratio, "The share of slow calls in the window.";
+    "slow_total" => "salve_slow_total", Count, "Calls that were slow, failed or not.";
+    "successes_total" => "salve_successes_total", Count, "Calls that succeeded.";
+    "total_limit" => "salve_total_limit_seconds", Seconds, "How long the whole call may take.";
+    "trips_in_a_row" => "salve_trips_in_a_row", Count, "How often it has opened since it last closed.";
+    "trips_total" => "salve_trips_total", Count, "Times that a breaker opened.";
+    "utilization" => "salve_utilization_ratio", Ratio, "The share of places that are taken.";
+    "waiting" => "salve_waiting", Count, "Calls that wait for a place.";
+    "waiting_critical" => "salve_waiting_critical", Count, "Critical calls that wait.";
+    "waiting_normal" => "salve_waiting_normal", Count, "Normal calls that wait.";
+    "waiting_sheddable" => "salve_waiting_sheddable", Count, "Sheddable calls that wait.";
+}
+
+/// The figure of a reading's name.
+pub(super) fn figure(reading: &str) -> Option<&'static Figure> {
+    let place = FIGURES.binary_search_by(|figure| figure.reading.cmp(reading)).ok()?;
+    FIGURES.get(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_says_its_units() {
+        assert!(FIGURES.is_sorted_by(|one, next| one.reading < next.reading));
+        for figure in FIGURES {
+            assert!(figure.metric.starts_with("salve_"), "{figure:?}");
+            assert_eq!(figure.is_counter(), figure.reading.ends_with("_total"), "{figure:?}");
+            assert_eq!(figure.unit == Unit::Seconds, figure.metric.ends_with("_seconds"));
+            assert_eq!(figure.unit == Unit::Ratio, figure.metric.ends_with("_ratio"));
+        }
+    }
+}

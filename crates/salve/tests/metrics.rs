@@ -1,0 +1,89 @@
+//! What policies count reaches the recorder under the names of the table.
+#![cfg(feature = "metrics")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use salve::metrics::{Exporter, FIGURES};
+use salve::{Name, Reading, Sensor, Unit, stack};
+use tower::{Layer, ServiceExt, service_fn};
+
+/// Every exported figure by metric and policy.
+fn figures(snapshotter: &Snapshotter) -> BTreeMap<(String, String), f64> {
+    let snapshot = snapshotter.snapshot().into_vec();
+    let figures = snapshot.into_iter().map(|(key, _, _, value)| {
+        let key = key.key();
+        let policy = key.labels().find(|label| label.key() == "policy").unwrap();
+        let value = match value {
+            DebugValue::Counter(count) => count as f64,
+            DebugValue::Gauge(value) => value.0,
+            DebugValue::Histogram(_) => panic!("{key} is a histogram"),
+        };
+        ((key.name().to_owned(), policy.value().to_owned()), value)
+    });
+    figures.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_is_exported_part_by_part() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+
+    let (layer, handle) = stack("inventory").build().unwrap();
+    let client = layer.layer(service_fn(|()| std::future::ready(Ok::<_, std::io::Error>(()))));
+    let mut exporter = Exporter::new();
+    exporter.watch_stack(&handle);
+    for round in 1..=2 {
+        client.clone().oneshot(()).await.unwrap();
+        exporter.export();
+        let figures = figures(&snapshotter);
+        let of =
+            |metric: &str, part: &str| figures[&(metric.to_owned(), format!("inventory/{part}"))];
+        assert_eq!(of("salve_successes_total", "breaker"), f64::from(round));
+        assert_eq!(of("salve_calls_total", "retry"), f64::from(round));
+        assert_eq!(of("salve_places", "bulkhead"), 25.0);
+        assert_eq!(of("salve_total_limit_seconds", "total"), 30.0);
+        assert_eq!(of("salve_attempt_limit_seconds", "attempt"), 10.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_reading_has_its_row_and_every_row_its_reading() {
+    let (_, handle) = stack("inventory").build().unwrap();
+    let mut read: Vec<(&str, Unit)> = Vec::new();
+    for sensor in handle.sensors() {
+        sensor.read(&mut |reading| read.push((reading.name, reading.unit)));
+    }
+    read.sort_by_key(|&(name, _)| name);
+    read.dedup();
+    let table: Vec<_> = FIGURES.iter().map(|figure| (figure.reading, figure.unit)).collect();
+    assert_eq!(read, table);
+}
+
+struct Thermometer(Name);
+
+impl Sensor for Thermometer {
+    fn name(&self) -> &Name {
+        &self.0
+    }
+
+    fn read(&self, report: &mut dyn FnMut(Reading)) {
+        report(Reading { name: "celsius", value: -4.5, unit: Unit::Count });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sensor_of_the_users_own_keeps_its_names() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let mut exporter = Exporter::new();
+    exporter.watch(Thermometer(Name::from("cellar")));
+    // Never ends, so time does.
+    let second = Duration::from_secs(1);
+    assert!(tokio::time::timeout(second * 5, exporter.run(second)).await.is_err());
+    let expected = BTreeMap::from([(("celsius".to_owned(), "cellar".to_owned()), -4.5)]);
+    assert_eq!(figures(&snapshotter), expected);
+}
