@@ -62,6 +62,8 @@ pub enum Reason {
     QueueTimeout,
     /// A call of a higher class took its place in the queue.
     Displaced,
+    /// Calls of its class are not served for the time being.
+    Shed,
     /// More calls than the agreed rate.
     RateLimited,
     /// One attempt took longer than its limit.
@@ -70,7 +72,7 @@ pub enum Reason {
     DeadlineExceeded,
     /// The policy or stack is closing and takes no new calls.
     Closing,
-    /// An operator has switched this off.
+    /// This is switched off, by an operator or at the present level of service.
     Disabled,
 }
 
@@ -173,12 +175,12 @@ impl Rejection {
         }
     }
 
-    /// Whether another attempt could fare better: not when the call's own time is over, or when
-    /// the policy was switched off or is closing.
+    /// Whether another attempt could fare better: not when the call's own time is over, nor when
+    /// the policy is switched off, is closing, or does not serve calls of its class.
     #[must_use]
     pub const fn retry_advice(&self) -> RetryAdvice {
         match (self.reason, self.retry_after()) {
-            (Reason::DeadlineExceeded | Reason::Closing | Reason::Disabled, _) => {
+            (Reason::DeadlineExceeded | Reason::Closing | Reason::Disabled | Reason::Shed, _) => {
                 RetryAdvice::Never
             }
             (_, Some(wait)) => RetryAdvice::After(wait),
@@ -197,6 +199,7 @@ impl Rejection {
             | Reason::Full
             | Reason::QueueTimeout
             | Reason::Displaced
+            | Reason::Shed
             | Reason::Closing
             | Reason::Disabled => 503,
         }
@@ -213,6 +216,7 @@ impl Reason {
             Self::Full => "full",
             Self::QueueTimeout => "queue timeout",
             Self::Displaced => "displaced",
+            Self::Shed => "shed",
             Self::RateLimited => "rate limited",
             Self::AttemptTimeout => "attempt timeout",
             Self::DeadlineExceeded => "deadline exceeded",
@@ -222,12 +226,13 @@ impl Reason {
     }
 
     /// Every reason, for tables over all of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Unavailable,
         Self::NotReady,
         Self::Full,
         Self::QueueTimeout,
         Self::Displaced,
+        Self::Shed,
         Self::RateLimited,
         Self::AttemptTimeout,
         Self::DeadlineExceeded,
