@@ -1,5 +1,6 @@
 //! The name of a policy, as it stands in rejections, events and readings.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -56,6 +57,13 @@ impl From<String> for Name {
 impl From<Name> for String {
     fn from(name: Name) -> Self {
         name.as_str().to_owned()
+    }
+}
+
+/// Maps with names as keys are looked up by text.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        self.as_str()
     }
 }
 
