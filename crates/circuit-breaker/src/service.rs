@@ -1,8 +1,8 @@
 //! A service behind a breaker.
 
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use salve_core::{Classify, ErrorsAreFailures, Refusable};
+use salve_core::{Classify, ErrorsAreFailures, Refusable, is_ready_now};
 use tower_service::Service;
 
 use crate::future::{Entry, ResponseFuture};
@@ -125,10 +125,4 @@ impl<S, C> CircuitBreaker<S, C> {
         }
         Err(Refusal::NOT_READY)
     }
-}
-
-/// Whether the service is ready without waiting for it.
-fn is_ready_now<S: Service<Req>, Req>(service: &mut S) -> bool {
-    let mut cx = Context::from_waker(Waker::noop());
-    matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(())))
 }

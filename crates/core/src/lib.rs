@@ -38,7 +38,7 @@ pub use enforcement::Enforcement;
 pub use events::{Events, Observe, Subscription, Told};
 pub use moment::{Moment, nanos};
 pub use name::Name;
-pub use oneshot::Oneshot;
+pub use oneshot::{Oneshot, is_ready_now};
 pub use outcome::{Classify, ErrorsAreFailures, FailureKind, Outcome, RetryAdvice, Verdict, judge};
 pub use ratio::Ratio;
 pub use registry::{Entry, Keyed, Registry, RegistryConfig, RegistryCounts};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -62,4 +62,11 @@ impl<S: Service<Req>, Req> std::fmt::Debug for Oneshot<S, Req> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Oneshot").field("called", &self.is_called()).finish()
     }
+}
+
+/// Whether `service` is ready without waiting for it; nobody is woken when it becomes so later.
+#[must_use]
+pub fn is_ready_now<S: Service<Req>, Req>(service: &mut S) -> bool {
+    let mut cx = Context::from_waker(Waker::noop());
+    matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(())))
 }
