@@ -4,6 +4,7 @@
 
 mod backon;
 mod bare;
+mod degradation;
 mod failsafe;
 mod recloser;
 mod salve;
@@ -22,16 +23,18 @@ pub(crate) const BULKHEAD: &str = "bulkhead";
 pub(crate) const RETRY: &str = "retry";
 pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const FALLBACK: &str = "fallback";
+pub(crate) const DEGRADATION: &str = "degradation";
 pub(crate) const FULL: &str = "full stack";
 
-const GROUPS: [&str; 8] =
-    ["bare", BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, RETRY, TIMEOUT, FALLBACK, FULL];
+const GROUPS: [&str; 9] =
+    ["bare", BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, RETRY, TIMEOUT, FALLBACK, DEGRADATION, FULL];
 
 /// Every case, grouped by pattern, the bare service first.
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = [
         bare::cases(),
         salve::cases(),
+        degradation::cases(),
         recloser::cases(),
         failsafe::cases(),
         tower::cases(),

@@ -1,9 +1,9 @@
 //! A service behind a degradation ladder.
 
 use std::fmt;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use salve_core::{CallContext, Origin, Reason, Refusable, RequestRule, Unrepeatable};
+use salve_core::{CallContext, Origin, Reason, Refusable, RequestRule, Unrepeatable, is_ready_now};
 use tower_service::Service;
 
 use crate::future::ResponseFuture;
@@ -132,10 +132,4 @@ impl<S, R, W> Degradation<S, R, W> {
         }
         Ok(())
     }
-}
-
-/// Whether the service is ready without waiting for it.
-fn is_ready_now<S: Service<Req>, Req>(service: &mut S) -> bool {
-    let mut cx = Context::from_waker(Waker::noop());
-    matches!(service.poll_ready(&mut cx), Poll::Ready(Ok(())))
 }
