@@ -1,5 +1,7 @@
 //! Breaks the engines in small ways and asks that a test notices each.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 
 use crate::process::Cmd;
@@ -33,17 +35,22 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     }
     let mutants = tools::MUTANTS.path(workspace)?;
     for room in &rooms {
-        let files: Vec<_> = room.files.iter().map(|file| glob(file)).collect();
-        Cmd::new(mutants.clone(), &workspace.root)
-            .args(["mutants", "--package", &room.package, "--all-features", "--no-shuffle"])
-            .args([
-                "--output",
-                &workspace.target.join("mutants").join(&room.package).to_string_lossy(),
-            ])
-            .args(files.iter().flat_map(|file| ["--file", file]))
-            .run()?;
+        // Most mutants fall to a few random walks; what is left has to withstand all of them.
+        let quick = mutate(workspace, &mutants, room).env("PROPTEST_CASES", "256").run();
+        if quick.is_err() {
+            mutate(workspace, &mutants, room).args(["--iterate"]).run()?;
+        }
     }
     Ok(())
+}
+
+fn mutate(workspace: &Workspace, mutants: &Path, room: &Engines) -> Cmd {
+    let files: Vec<_> = room.files.iter().map(|file| glob(file)).collect();
+    let output = workspace.target.join("mutants").join(&room.package);
+    Cmd::new(mutants, &workspace.root)
+        .args(["mutants", "--package", &room.package, "--all-features", "--no-shuffle"])
+        .args(["--output", &output.to_string_lossy()])
+        .args(files.iter().flat_map(|file| ["--file", file]))
 }
 
 fn missing(workspace: &Workspace, rooms: &[Engines]) -> Vec<String> {
