@@ -16,6 +16,7 @@ const ENGINES: &[(&str, &[&str])] = &[
         "crates/core",
         &["buckets.rs", "budget/", "moment.rs", "outcome.rs", "ratio.rs", "registry.rs"],
     ),
+    ("crates/hedge", &["copies.rs", "latency.rs", "meter.rs"]),
     ("crates/retry", &["attempts.rs", "backoff.rs"]),
     ("crates/timeout", &["limits.rs"]),
 ];
