@@ -99,3 +99,5 @@ pub use rules::Rules;
 pub use salve_core::{ByClone, CloneRequest};
 pub use service::Hedge;
 pub use status::{CallCounts, Status};
+#[cfg(test)]
+mod model_tests;
