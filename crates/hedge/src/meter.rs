@@ -1,7 +1,5 @@
 //! The latencies of a service within a window, counted by any number of threads, and the delay.
 
-use std::time::Duration;
-
 use salve_core::sync::{AtomicU32, AtomicU64, Lock, Ordering};
 use salve_core::{Moment, nanos};
 
@@ -81,17 +79,17 @@ impl Meter {
         }
     }
 
-    /// Counts a first copy that was answered.
+    /// Counts a first copy that was answered after so many nanoseconds.
     #[inline]
-    pub(crate) fn answered(&self, latency: Duration) {
-        self.answered[bucket(nanos(latency))].fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn answered(&self, latency: u64) {
+        self.answered[bucket(latency)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a first copy that was watched for `age` and not answered by then.
+    /// Counts a first copy that was watched for so many nanoseconds and not answered by then.
     #[cold]
-    pub(crate) fn cut_short(&self, age: Duration) {
+    pub(crate) fn cut_short(&self, age: u64) {
         let mut ledger = self.ledger.lock();
-        let count = &mut ledger.cut_short[bucket(nanos(age))];
+        let count = &mut ledger.cut_short[bucket(age)];
         *count = count.saturating_add(1);
     }
 

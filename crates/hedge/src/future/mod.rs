@@ -209,7 +209,7 @@ impl<W: Work> ResponseProj<'_, W> {
 fn answered(setup: &Setup, began: Moment) {
     if let Some(meter) = &setup.meter {
         // Not the reading of this poll: the call has taken time since.
-        meter.answered(clock::now().since(began));
+        meter.answered(age(began));
     }
 }
 
@@ -217,8 +217,14 @@ fn answered(setup: &Setup, began: Moment) {
 #[cold]
 fn cut_short(setup: &Setup, began: Moment) {
     if let Some(meter) = &setup.meter {
-        meter.cut_short(clock::now().since(began));
+        meter.cut_short(age(began));
     }
+}
+
+/// Nanoseconds since `began`; a duration would be taken apart again at once.
+#[inline(always)]
+fn age(began: Moment) -> u64 {
+    clock::now().as_nanos().saturating_sub(began.as_nanos())
 }
 
 /// Takes what retries further in have used from those around this call too.

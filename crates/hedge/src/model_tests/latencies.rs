@@ -116,7 +116,7 @@ proptest! {
             }
             let delay = meter.delay(Moment::from_nanos(now));
             prop_assert_eq!(delay, twin.delay(&settings, &measured, now));
-            meter.answered(Duration::from_nanos(nanos));
+            meter.answered(nanos);
             twin.watched.push(Watched { at: now, nanos, answered: true });
         }
     }
@@ -146,8 +146,7 @@ proptest! {
                     prop_assert!(window.is_empty() || rest > may_be_later - 1e-9, "{rest}");
                 }
             }
-            let watched = Duration::from_nanos(nanos);
-            if answered { meter.answered(watched) } else { meter.cut_short(watched) }
+            if answered { meter.answered(nanos) } else { meter.cut_short(nanos) }
             twin.watched.push(Watched { at: now, nanos, answered });
         }
     }
@@ -157,10 +156,10 @@ proptest! {
 fn other_settings_take_over_what_was_measured() {
     let now = Moment::from_nanos(START);
     let meter = Meter::new(settings(500_000));
-    (1..=100).for_each(|ms| meter.answered(Duration::from_millis(ms)));
+    (1..=100).for_each(|ms| meter.answered(ms * 1_000_000));
     let later = settings(900_000).with_window(10 * WINDOW);
     meter.measured(now);
-    (1..=100).for_each(|ms| meter.answered(Duration::from_millis(ms)));
+    (1..=100).for_each(|ms| meter.answered(ms * 1_000_000));
     let near = |delay: Option<u64>, ms: u64| {
         let exact = ms * 1_000_000;
         assert!(delay.is_some_and(|delay| delay >= exact && delay <= exact / 8 * 9), "{delay:?}");
@@ -201,8 +200,8 @@ fn hedging_goes_on(naive: bool, draw: impl Fn(&mut fastrand::Rng, u32) -> u64) -
             late += u32::from(delay.is_some_and(|delay| first > delay));
         }
         match hedged(first, copy, delay) {
-            (latency, true) => meter.answered(Duration::from_nanos(latency)),
-            (age, false) if !naive => meter.cut_short(Duration::from_nanos(age)),
+            (latency, true) => meter.answered(latency),
+            (age, false) if !naive => meter.cut_short(age),
             (_, false) => {}
         }
     }

@@ -1,0 +1,99 @@
+//! The scenarios in which other libraries' hedges fail, with their numbers, and what none of them
+//! does.
+
+#[allow(dead_code, reason = "not every play is needed here")]
+mod script;
+
+use std::time::Duration;
+
+use salve_core::Repeatable;
+use salve_hedge::{Config, Handle, HedgeLayer, Quantile};
+use salve_testkit::{TestError, allocation_counter};
+use script::{MS, Play, SECOND, after, layer, script};
+use tower::{Layer, Service, ServiceExt};
+
+#[tokio::test(start_paused = true)]
+async fn h01_failures_at_once_are_delivered_at_once() {
+    let (service, log) = script::<u32>([Play::Fail(Duration::ZERO)]);
+    let service = layer(after(SECOND).with_max_copies(2)).layer(service);
+    assert_eq!(service.oneshot(0).await, Err(TestError::Failed));
+    assert_eq!((log.calls(), log.elapsed()), (1, Duration::ZERO));
+
+    // Nor does the last of several failures wait for a copy that is yet to come.
+    let (service, log) = script::<u32>([Play::Fail(12 * MS), Play::Fail(3 * MS)]);
+    let service = layer(after(10 * MS).with_max_copies(4)).layer(service);
+    assert_eq!(service.oneshot(0).await, Err(TestError::Failed));
+    assert_eq!((log.calls(), log.elapsed()), (2, 13 * MS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn h02_a_hundred_slow_calls_do_not_become_three_hundred() {
+    let (service, log) = script::<u32>([Play::Answer(SECOND)]);
+    let layer = HedgeLayer::new(after(10 * MS).with_max_copies(2)).unwrap();
+    let mut service = layer.with_request_rule(Repeatable).layer(service);
+    let calls: Vec<_> = (0..100).map(|request| tokio::spawn(service.call(request))).collect();
+    for call in calls {
+        assert!(call.await.unwrap().is_ok());
+    }
+    // 20 % of 100, and 10 a second over 10 seconds for a start.
+    assert_eq!(log.calls(), 100 + 20 + 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tw02_an_error_of_the_copy_does_not_beat_the_call() {
+    let (service, log) = script::<u32>([Play::Answer(100 * MS), Play::Fail(Duration::ZERO)]);
+    assert_eq!(layer(after(10 * MS)).layer(service).oneshot(0).await, Ok(0));
+    assert_eq!((log.calls(), log.elapsed()), (2, 100 * MS));
+}
+
+#[tokio::test(start_paused = true)]
+async fn x01_latencies_below_a_millisecond_are_not_lost() {
+    let policy = measured(Quantile::default().with_min_samples(20));
+    for micros in 400..420 {
+        call_of(&policy, Duration::from_micros(micros)).await;
+    }
+    tokio::time::advance(SECOND).await;
+    let status = policy.status();
+    assert_eq!((status.answered, status.delay), (20, Some(MS)), "the floor");
+    let quantile = status.quantile.unwrap();
+    assert!(quantile > Duration::from_micros(419), "{quantile:?}");
+    assert!(quantile <= Duration::from_micros(419 + 131), "{quantile:?}");
+}
+
+/// A histogram of every call takes a peer 33,064 bytes, and more than 1 KB for each of its calls.
+#[test]
+fn a_policy_takes_little_memory() {
+    for (config, budget, most) in [
+        (after(MS), false, 600),
+        (after(MS), true, 1_000),
+        (Config::new("test"), false, 2_800),
+        (Config::new("test"), true, 3_200),
+    ] {
+        let mut made = None;
+        let taken = allocation_counter::measure(|| {
+            let handle = Handle::new(config.clone()).unwrap();
+            made = Some(if budget { handle } else { handle.without_budget() });
+        });
+        let bytes = taken.bytes_current + size_of::<Handle>() as i64;
+        assert!(bytes <= most, "{bytes} bytes for {config:?}");
+        assert!(bytes > most / 2, "{bytes} bytes for {config:?}: the bound says nothing");
+    }
+}
+
+fn measured(quantile: Quantile) -> Handle {
+    Handle::new(Config::new("test").with_quantile(quantile)).unwrap().without_budget()
+}
+
+/// Makes one call that is answered after `time`, by paused time and to the nanosecond.
+async fn call_of(policy: &Handle, time: Duration) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let mut receiver = Some(receiver);
+    let mut call = tokio_test::task::spawn(policy.call(|| {
+        let receiver = receiver.take();
+        async move { receiver.unwrap().await.map_err(|_| TestError::Failed) }
+    }));
+    assert!(call.poll().is_pending());
+    tokio::time::advance(time).await;
+    sender.send(()).unwrap();
+    assert!(call.poll().is_ready());
+}
