@@ -1,7 +1,5 @@
 //! The engine: when a copy of a call is due, whether it is sent, and which failure is kept.
 
-use std::time::Duration;
-
 use salve_core::{Moment, Outcome, Rejection, Sent, Verdict};
 
 /// The copies that may still be made of one call.
@@ -67,11 +65,6 @@ impl Copies {
         self.due
     }
 
-    /// Whether another may follow the one that is due at `now`.
-    pub(crate) fn may_follow(&self, now: Moment, deadline: Moment) -> bool {
-        self.left > 1 && now.after(Duration::from_nanos(self.delay)) < deadline
-    }
-
     /// Decides on the copy that is due, and when the next will be. `pay` asks the budget, when
     /// nothing else speaks against the copy, and says what was paid.
     pub(crate) fn decide(
@@ -86,7 +79,7 @@ impl Copies {
             *self = Self::NONE;
             return Decision::Over;
         }
-        *self = if self.may_follow(now, deadline) {
+        *self = if self.left > 1 {
             Self::of(self.left - 1, self.delay, now, deadline)
         } else {
             Self::NONE

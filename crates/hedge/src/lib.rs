@@ -74,8 +74,8 @@
 //! paid. A panic of the inner service reaches the caller.
 //!
 //! **While no copy is sent** nothing is allocated or locked. The future holds the call itself; a
-//! copy is put into memory of its own when it is sent. A policy takes about 1 KiB with its budget,
-//! and 2.2 KiB more if it measures. Waiting needs tokio's time driver.
+//! copy is put into memory of its own when it is sent. A policy takes 344 bytes, 248 more for a
+//! budget of its own, and 2304 more if it measures. Waiting needs tokio's time driver.
 
 mod config;
 mod copies;
@@ -99,5 +99,8 @@ pub use rules::Rules;
 pub use salve_core::{ByClone, CloneRequest};
 pub use service::Hedge;
 pub use status::{CallCounts, Status};
-#[cfg(test)]
+
+#[cfg(salve_loom)]
+pub use meter::model;
+#[cfg(all(test, not(salve_loom)))]
 mod model_tests;

@@ -169,3 +169,50 @@ impl Meter {
 fn half(settings: &Quantile) -> u64 {
     nanos(settings.window) / (2 * STEPS) * STEPS
 }
+
+/// What models of the lock-free parts need and nobody else: a meter whose time they choose.
+#[cfg(salve_loom)]
+pub mod model {
+    use salve_core::Moment;
+
+    use crate::config::Quantile;
+
+    /// A meter with the default settings.
+    #[derive(Debug)]
+    pub struct Meter(super::Meter);
+
+    impl Meter {
+        /// A meter that has measured nothing.
+        #[must_use]
+        pub fn new() -> Self {
+            Self(super::Meter::new(Quantile::default().with_min_samples(1)))
+        }
+
+        /// Counts a call that was answered at once.
+        pub fn answered(&self) {
+            self.0.answered(0);
+        }
+
+        /// Counts a call that was not answered.
+        pub fn cut_short(&self) {
+            self.0.cut_short(0);
+        }
+
+        /// Whether it knows a delay for a call that begins at `now`.
+        pub fn knows_delay(&self, now: Moment) -> bool {
+            self.0.delay(now).is_some()
+        }
+
+        /// How many calls it has seen answered and cut short within its window.
+        pub fn measured(&self, now: Moment) -> (u64, u64) {
+            let measured = self.0.measured(now);
+            (measured.answered, measured.cut_short)
+        }
+    }
+
+    impl Default for Meter {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+}
