@@ -47,7 +47,8 @@
 //! while another copy is under way; when every copy has failed, the caller gets the first failure,
 //! or the first refusal if nothing was sent. A failure of a call that has no copy is returned at
 //! once: to repeat what failed is for retries. What lost is dropped before the answer is returned,
-//! which a circuit breaker further in takes for a cancellation and not for a failure.
+//! which a circuit breaker further in takes for a cancellation and not for a failure. An answer
+//! that has only begun, such as a body that streams, is one.
 //!
 //! **A copy is sent** of a request that may be repeated, before the deadline of the
 //! [`CallContext`](salve_core::CallContext), if the budget pays for it and the retries around it

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use salve_core::{CallContext, Outcome, Ratio, Reason, clock};
-use salve_hedge::{Config, HedgeLayer, Quantile, Status};
+use salve_hedge::{Config, Handle, HedgeLayer, Quantile, Status};
 use salve_testkit::TestError;
 use script::{MS, Play, SECOND, Safe, after, layer, rejection, script};
 use tokio_test::task::spawn;
@@ -193,4 +193,33 @@ async fn the_reading_of_an_outer_layer_is_good_for_one_poll() {
     assert_eq!(result, Ok(0));
     let quantile = layer.handle().status().quantile.unwrap();
     assert!((40 * MS..45 * MS).contains(&quantile), "{quantile:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn latencies_below_a_millisecond_are_told_apart() {
+    let quantile = Quantile::default().with_min_samples(20);
+    let policy = measuring(quantile).handle();
+    for micros in 400..420 {
+        call_of(&policy, Duration::from_micros(micros)).await;
+    }
+    tokio::time::advance(SECOND).await;
+    let status = policy.status();
+    assert_eq!((status.answered, status.delay), (20, Some(MS)), "the floor");
+    let quantile = status.quantile.unwrap();
+    assert!(quantile > Duration::from_micros(419), "{quantile:?}");
+    assert!(quantile <= Duration::from_micros(419 + 131), "{quantile:?}");
+}
+
+/// Makes one call that is answered after `time`, by paused time and to the nanosecond.
+async fn call_of(policy: &Handle, time: Duration) {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let mut receiver = Some(receiver);
+    let mut call = tokio_test::task::spawn(policy.call(|| {
+        let receiver = receiver.take();
+        async move { receiver.unwrap().await.map_err(|_| TestError::Failed) }
+    }));
+    assert!(call.poll().is_pending());
+    tokio::time::advance(time).await;
+    sender.send(()).unwrap();
+    assert!(call.poll().is_ready());
 }

@@ -6,8 +6,8 @@ mod script;
 
 use std::time::Duration;
 
-use salve_core::Repeatable;
-use salve_hedge::{Config, Handle, HedgeLayer, Quantile};
+use salve_core::{Budget, BudgetRule, CallContext, Repeatable};
+use salve_hedge::{Config, Handle, HedgeLayer};
 use salve_testkit::{TestError, allocation_counter};
 use script::{MS, Play, SECOND, after, layer, script};
 use tower::{Layer, Service, ServiceExt};
@@ -46,18 +46,24 @@ async fn tw02_an_error_of_the_copy_does_not_beat_the_call() {
     assert_eq!((log.calls(), log.elapsed()), (2, 100 * MS));
 }
 
+/// In a peer the refusal of a further copy ends those that are under way.
 #[tokio::test(start_paused = true)]
-async fn x01_latencies_below_a_millisecond_are_not_lost() {
-    let policy = measured(Quantile::default().with_min_samples(20));
-    for micros in 400..420 {
-        call_of(&policy, Duration::from_micros(micros)).await;
-    }
-    tokio::time::advance(SECOND).await;
-    let status = policy.status();
-    assert_eq!((status.answered, status.delay), (20, Some(MS)), "the floor");
-    let quantile = status.quantile.unwrap();
-    assert!(quantile > Duration::from_micros(419), "{quantile:?}");
-    assert!(quantile <= Duration::from_micros(419 + 131), "{quantile:?}");
+async fn a_budget_that_runs_dry_ends_no_copy_that_is_under_way() {
+    let one = BudgetRule::Tokens { capacity: 1, retry_cost: 1, timeout_cost: 1 };
+    let (service, log) = script::<u32>([Play::Hang, Play::Answer(50 * MS)]);
+    let layer = layer(after(10 * MS).with_max_copies(4)).with_budget(Budget::new(one).unwrap());
+    assert_eq!(layer.layer(service).oneshot(0).await, Ok(1));
+    assert_eq!((log.calls(), log.elapsed()), (2, 60 * MS));
+    assert_eq!(layer.handle().counts().budget_refused, 3);
+}
+
+/// Retries and hedges of a peer multiply.
+#[tokio::test(start_paused = true)]
+async fn a_hedge_takes_its_copies_from_the_attempts_of_a_retry_around_it() {
+    let (service, log) = script::<u32>([Play::Answer(SECOND)]);
+    let call = layer(after(10 * MS).with_max_copies(4)).layer(service).oneshot(0);
+    assert_eq!(CallContext::current().with_attempt(1, 2).scope(call).await, Ok(0));
+    assert_eq!(log.calls(), 3);
 }
 
 /// A peer's histograms take 33 KB.
@@ -87,22 +93,4 @@ fn a_call_that_needs_no_copy_has_no_room_for_one() {
     let call = policy.call(|| std::future::ready(Ok::<Large, TestError>([0; 128])));
     let size = size_of_val(&call);
     assert!(size < size_of::<Large>() + 320, "{size} bytes");
-}
-
-fn measured(quantile: Quantile) -> Handle {
-    Handle::new(Config::new("test").with_quantile(quantile)).unwrap().without_budget()
-}
-
-/// Makes one call that is answered after `time`, by paused time and to the nanosecond.
-async fn call_of(policy: &Handle, time: Duration) {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    let mut receiver = Some(receiver);
-    let mut call = tokio_test::task::spawn(policy.call(|| {
-        let receiver = receiver.take();
-        async move { receiver.unwrap().await.map_err(|_| TestError::Failed) }
-    }));
-    assert!(call.poll().is_pending());
-    tokio::time::advance(time).await;
-    sender.send(()).unwrap();
-    assert!(call.poll().is_ready());
 }
