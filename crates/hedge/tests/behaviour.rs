@@ -31,9 +31,15 @@ async fn a_late_call_gets_a_copy_and_the_first_answer_wins() {
     let (service, log) = script::<u32>([Play::Hang, Play::Answer(3 * MS)]);
     let layer = layer(after(10 * MS));
     let mut events = layer.handle().subscribe(NonZeroUsize::new(9).unwrap());
-    assert_eq!(layer.layer(service).oneshot(0).await, Ok(1));
+    let mut call = spawn(layer.layer(service).call(0));
+    for wait in [10, 3] {
+        assert!(call.poll().is_pending());
+        tokio::time::advance(wait * MS).await;
+    }
+    assert_eq!(call.poll(), Poll::Ready(Ok(1)));
     assert_eq!(log.times(), [Duration::ZERO, 10 * MS]);
-    assert_eq!(log.drops(), [Some(13 * MS), None], "the loser is dropped when the copy wins");
+    assert_eq!(log.drops(), [Some(13 * MS), None], "the loser is, before the future");
+    drop(call);
     for expected in
         [Event::CopySent { copy: 1, after: 10 * MS }, Event::CopyWon { copy: 1, after: 13 * MS }]
     {
@@ -47,14 +53,14 @@ async fn a_late_call_gets_a_copy_and_the_first_answer_wins() {
 async fn the_call_itself_may_still_win_and_its_copy_is_dropped() {
     let (service, log) = script::<u32>([Play::Answer(15 * MS), Play::Hang]);
     let layer = layer(after(10 * MS));
-    let mut call = spawn(layer.layer(service).oneshot(0));
+    let mut call = spawn(layer.layer(service).call(0));
     assert!(call.poll().is_pending());
     tokio::time::advance(10 * MS).await;
     assert!(call.poll().is_pending());
     tokio::time::advance(5 * MS).await;
-    assert!(matches!(call.poll(), Poll::Ready(Ok(0))));
-    // The future is still there; what lost is not.
-    assert_eq!(log.drops(), [None, Some(15 * MS)]);
+    assert_eq!(call.poll(), Poll::Ready(Ok(0)));
+    assert_eq!(log.drops(), [None, Some(15 * MS)], "before the future is");
+    drop(call);
     let counts = layer.handle().counts();
     assert_eq!((counts.copies, counts.won), (1, 0));
 }
@@ -310,27 +316,41 @@ async fn only_a_copy_that_won_gives_its_tokens_back() {
 
 #[tokio::test(start_paused = true)]
 async fn copies_are_taken_from_the_attempts_of_the_retries_around_them() {
-    let (service, log) = script::<u32>([Play::Hang]);
-    let service = layer(after(10 * MS).with_max_copies(4)).layer(service);
-    let mut outer = spawn(async {
-        let three = CallContext::current().with_attempt(5, 2);
-        let mut call = std::pin::pin!(service.oneshot(0));
-        let mut context = three;
-        std::future::poll_fn(move |cx| {
-            let (polled, after) = context.enter(|| call.as_mut().poll(cx));
-            context = after;
-            if context.attempts_left() == Some(0) {
-                return Poll::Ready(Ok(0));
-            }
-            polled
-        })
-        .await
-    });
-    while outer.poll().is_pending() {
-        tokio::time::advance(10 * MS).await;
-    }
+    let (service, log) = script::<u32>([Play::Answer(SECOND)]);
+    let call = layer(after(10 * MS).with_max_copies(4)).layer(service).oneshot(0);
+    assert_eq!(CallContext::current().with_attempt(5, 2).scope(call).await, Ok(0));
     let attempts: Vec<_> = log.seen().iter().map(|seen| (seen.attempt, seen.left)).collect();
     assert_eq!(attempts, [(5, Some(2)), (6, Some(0)), (7, Some(0))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_are_taken_within_are_taken_from_those_around() {
+    let service = service_fn(|_: u32| async {
+        assert!(CallContext::take_attempt());
+        std::future::pending::<Result<u32, TestError>>().await
+    });
+    let (first, after_it) = CallContext::current().with_attempt(1, 3).enter(|| {
+        let mut call = spawn(layer(after(10 * MS)).layer(service).oneshot(0));
+        assert!(call.poll().is_pending());
+        call
+    });
+    assert_eq!(after_it.attempts_left(), Some(2));
+    drop(first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_counts_in_the_budget_only_if_no_retry_around_it_has_counted_it() {
+    let all = budget(Ratio::ONE, 0);
+    for (around, copies) in [(None, 1), (Some(5), 0)] {
+        let (service, log) = script::<u32>([Play::Answer(20 * MS)]);
+        let layer = layer(after(10 * MS)).with_budget(all.clone());
+        let mut context = CallContext::current();
+        if let Some(around) = around {
+            context = context.with_attempt(1, around);
+        }
+        assert!(context.scope(layer.layer(service).oneshot(0)).await.is_ok());
+        assert_eq!(log.calls(), 1 + copies, "with {around:?} attempts around it");
+    }
 }
 
 #[tokio::test(start_paused = true)]

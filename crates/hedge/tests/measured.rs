@@ -214,7 +214,7 @@ async fn latencies_below_a_millisecond_are_told_apart() {
 async fn call_of(policy: &Handle, time: Duration) {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let mut receiver = Some(receiver);
-    let mut call = tokio_test::task::spawn(policy.call(|| {
+    let mut call = spawn(policy.call(|| {
         let receiver = receiver.take();
         async move { receiver.unwrap().await.map_err(|_| TestError::Failed) }
     }));

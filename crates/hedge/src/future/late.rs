@@ -49,10 +49,7 @@ impl<W: Work> ResponseFuture<W> {
     #[inline(never)]
     pub(super) fn drive(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
         let mut this = self.as_mut().project();
-        let mut context = CallContext::current();
-        if *this.phase == Phase::Seeking {
-            context = context.with_reading(Some(context.now()));
-        }
+        let context = CallContext::current();
         if matches!(this.phase, Phase::Seeking | Phase::Called)
             && let Poll::Ready(result) = this.poll_first::<false>(&context, cx)
             && let Some(result) = this.first_is_back(result, &context)

@@ -169,6 +169,16 @@ fn other_settings_take_over_what_was_measured() {
     near(meter.delay(now), 90);
     let in_a_while = now.after(5 * WINDOW);
     assert_eq!(meter.measured(in_a_while).answered, 100, "it counts as long as in its new window");
+    assert_eq!(meter.measured(now.after(20 * WINDOW)).answered, 0, "and no longer");
+    let meter = Meter::new(later);
+    meter.reconfigure(later, in_a_while);
+    (1..=100).for_each(|ms| meter.answered(ms * 1_000_000));
+    meter.reconfigure(settings(900_000), in_a_while);
+    assert_eq!(meter.measured(in_a_while).answered, 100, "a shorter window begins with all of it");
+    assert_eq!(meter.measured(in_a_while.after(WINDOW)).answered, 0);
+    let meter = Meter::new(later);
+    meter.reconfigure(later, in_a_while);
+    (1..=100).for_each(|ms| meter.answered(ms * 1_000_000));
     meter.reconfigure(later.with_ceiling(Duration::from_millis(20)), in_a_while);
     assert_eq!(meter.delay(in_a_while), Some(20_000_000));
     meter.reconfigure(later.with_min_samples(101), in_a_while);
