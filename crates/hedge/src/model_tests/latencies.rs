@@ -84,7 +84,7 @@ fn latency() -> impl Strategy<Value = u64> {
 
 fn walk() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
     let gap = prop_oneof![20 => 0_u64..40, 2 => 0_u64..600, 1 => 0_u64..3_000];
-    prop::collection::vec((gap, latency(), prop::bool::weighted(0.7)), 1..250)
+    prop::collection::vec((gap, latency(), prop::bool::weighted(0.7)), 1..100)
 }
 
 fn share() -> impl Strategy<Value = u32> {
