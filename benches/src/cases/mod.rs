@@ -21,13 +21,24 @@ pub(crate) const BREAKER_CLOSED: &str = "breaker closed";
 pub(crate) const BREAKER_OPEN: &str = "breaker open";
 pub(crate) const BULKHEAD: &str = "bulkhead";
 pub(crate) const RETRY: &str = "retry";
+pub(crate) const HEDGE: &str = "hedge, not late";
 pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const FALLBACK: &str = "fallback";
 pub(crate) const DEGRADATION: &str = "degradation";
 pub(crate) const FULL: &str = "full stack";
 
-const GROUPS: [&str; 9] =
-    ["bare", BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, RETRY, TIMEOUT, FALLBACK, DEGRADATION, FULL];
+const GROUPS: &[&str] = &[
+    "bare",
+    BREAKER_CLOSED,
+    BREAKER_OPEN,
+    BULKHEAD,
+    RETRY,
+    HEDGE,
+    TIMEOUT,
+    FALLBACK,
+    DEGRADATION,
+    FULL,
+];
 
 /// Every case, grouped by pattern, the bare service first.
 pub(crate) fn cases() -> Vec<Case> {

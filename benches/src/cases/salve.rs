@@ -5,11 +5,12 @@ use std::time::Duration;
 use salve_bulkhead::BulkheadLayer;
 use salve_circuit_breaker::{CircuitBreakerLayer, Config, Handle, Rate, Window};
 use salve_core::{Ratio, Refusable, Rejection, Repeatable};
+use salve_hedge::HedgeLayer;
 use salve_retry::RetryLayer;
 use salve_timeout::TimeoutLayer;
 use tower::{Layer, ServiceBuilder};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FULL, RETRY, TIMEOUT};
+use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FULL, HEDGE, RETRY, TIMEOUT};
 use crate::case::Case;
 use crate::inner::inner;
 use crate::memory::Instance;
@@ -64,6 +65,20 @@ fn retry() -> RetryLayer {
     RetryLayer::new(config).expect("the settings of this case are valid")
 }
 
+fn hedge(config: salve_hedge::Config) -> HedgeLayer {
+    HedgeLayer::new(config).expect("the settings of this case are valid")
+}
+
+fn fixed() -> salve_hedge::Config {
+    salve_hedge::Config::new("bench").with_fixed_delay(Duration::from_secs(1))
+}
+
+/// Late after a quantile of the service's own latency, which one call is enough to know.
+fn measured() -> salve_hedge::Config {
+    let quantile = salve_hedge::Quantile::default().with_min_samples(1);
+    salve_hedge::Config::new("bench").with_quantile(quantile)
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::service(RETRY, "salve", || {
@@ -96,6 +111,18 @@ pub(crate) fn cases() -> Vec<Case> {
             move || service.clone()
         })
         .contended(),
+        Case::service(HEDGE, "salve, fixed delay", || {
+            let layer = hedge(fixed()).without_budget().with_request_rule(Repeatable);
+            let service = layer.layer(inner!(Failure));
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(HEDGE, "salve, quantile, budget", || {
+            let layer = hedge(measured()).with_request_rule(Repeatable);
+            let service = layer.layer(inner!(Failure));
+            move || service.clone()
+        })
+        .contended(),
         Case::service(FULL, "salve: gate, timeout, retry, breaker, bulkhead, timeout", || {
             let stack = salve::stack("bench").with_request_rule(Repeatable);
             let (layer, _) = stack.build_flat().expect("the settings of this case are valid");
@@ -119,6 +146,8 @@ pub(crate) fn instances() -> Vec<Instance> {
     let handle = |config| Handle::new(config).expect("the settings of this instance are valid");
     vec![
         Instance::of("salve breaker, consecutive failures", move || handle(consecutive())),
+        Instance::of("salve hedge, fixed delay", || hedge(fixed()).without_budget().handle()),
+        Instance::of("salve hedge, quantile, budget", || hedge(measured()).handle()),
         Instance::of("salve breaker, window 100", move || handle(rate(Window::Calls(100)))),
     ]
 }

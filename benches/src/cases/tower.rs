@@ -1,9 +1,10 @@
-//! tower's own layers: limit, load shed, retry, retry budget, timeout, and a stack of them.
+//! tower's own layers: limit, load shed, retry, retry budget, hedge, timeout, and a stack of them.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tower::hedge::Hedge;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::load_shed::LoadShedLayer;
 use tower::retry::budget::{Budget, TpsBudget};
@@ -11,7 +12,7 @@ use tower::retry::{Policy, RetryLayer};
 use tower::timeout::TimeoutLayer;
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 
-use super::{BULKHEAD, FALLBACK, FULL, RETRY, TIMEOUT};
+use super::{BULKHEAD, FALLBACK, FULL, HEDGE, RETRY, TIMEOUT};
 use crate::case::Case;
 use crate::inner::{Failed, inner};
 use crate::memory::Instance;
@@ -74,6 +75,27 @@ impl<E> Policy<u64, u64, E> for Budgeted {
     }
 }
 
+/// Every request may be sent again.
+#[derive(Clone, Copy, Debug)]
+struct Always;
+
+impl tower::hedge::Policy<u64> for Always {
+    fn clone_request(&self, request: &u64) -> Option<u64> {
+        Some(*request)
+    }
+
+    fn can_retry(&self, _: &u64) -> bool {
+        true
+    }
+}
+
+/// Late after the 95 % quantile of the last 30 seconds.
+macro_rules! hedge {
+    () => {
+        Hedge::new(inner!(Failed), Always, 1, 0.95, Duration::from_secs(30))
+    };
+}
+
 /// Everything that tower has for a call: alternative, retry, shed, limit, timeout.
 macro_rules! full {
     ($policy:expr) => {
@@ -109,6 +131,7 @@ pub(crate) fn cases() -> Vec<Case> {
             move || service.clone()
         })
         .contended(),
+        Case::service(HEDGE, "tower Hedge", || || hedge!()),
         Case::service(TIMEOUT, "tower Timeout", || {
             let service = ServiceBuilder::new().timeout(DEADLINE).service(inner!(Failed));
             move || service.clone()
@@ -137,6 +160,7 @@ pub(crate) fn instances() -> Vec<Instance> {
             ServiceBuilder::new().concurrency_limit(PLACES).service(inner!(Failed))
         }),
         Instance::of("tower TpsBudget", TpsBudget::default),
+        Instance::of("tower Hedge", || hedge!()),
         Instance::of("tower full stack, no breaker", || full!(Attempts { left: 2 })),
     ]
 }

@@ -8,10 +8,11 @@ use tower_resilience_circuitbreaker::{
     CircuitBreakerConfigBuilder, CircuitBreakerError, CircuitBreakerLayer, SlidingWindowType,
 };
 use tower_resilience_fallback::FallbackLayer;
+use tower_resilience_hedge::HedgeLayer;
 use tower_resilience_retry::{RetryBudgetBuilder, RetryLayer};
 use tower_resilience_timelimiter::{TimeLimiterError, TimeLimiterLayer};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FALLBACK, FULL, RETRY, TIMEOUT};
+use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FALLBACK, FULL, HEDGE, RETRY, TIMEOUT};
 use crate::case::Case;
 use crate::clock::settle;
 use crate::drive;
@@ -111,6 +112,10 @@ pub(crate) fn cases() -> Vec<Case> {
             move || service.clone()
         })
         .contended(),
+        Case::service(HEDGE, "tower-resilience, fixed delay", || {
+            let service = HedgeLayer::new(Duration::from_secs(1)).layer(inner!(Failed));
+            move || service.clone()
+        }),
         Case::service(TIMEOUT, "tower-resilience", || {
             let layer = TimeLimiterLayer::builder().timeout_duration(DEADLINE).build();
             let service = layer.layer(inner!(Failed));

@@ -43,6 +43,6 @@ pub use outcome::{Classify, ErrorsAreFailures, FailureKind, Outcome, RetryAdvice
 pub use ratio::Ratio;
 pub use registry::{Entry, Keyed, Registry, RegistryConfig, RegistryCounts};
 pub use rejection::{Origin, Reason, Refusable, Rejection, Sent, find_rejection};
-pub use request::{Class, KeyOf, Repeatable, RequestRule, Unrepeatable};
+pub use request::{ByClone, Class, CloneRequest, KeyOf, Repeatable, RequestRule, Unrepeatable};
 pub use sensor::{Reading, Sensor, Unit};
 pub use settlement::{End, Settle, Settlement};

@@ -1,4 +1,5 @@
-//! What a request says about itself: whether it may be repeated, its class, its key.
+//! What a request says about itself: whether it may be repeated, its class, its key; and how it
+//! is copied.
 
 use std::borrow::Cow;
 
@@ -69,6 +70,34 @@ impl<Req> RequestRule<Req> for Unrepeatable {
     #[inline]
     fn is_repeatable(&self, _: &Req) -> bool {
         false
+    }
+}
+
+/// Makes the copy of a request that it is sent again with. Closures from `&Req` to `Option<Req>`
+/// do.
+pub trait CloneRequest<Req> {
+    /// A copy, or `None` if this request cannot be copied; it is then sent once.
+    fn clone_request(&self, request: &Req) -> Option<Req>;
+}
+
+impl<F, Req> CloneRequest<Req> for F
+where
+    F: Fn(&Req) -> Option<Req>,
+{
+    #[inline]
+    fn clone_request(&self, request: &Req) -> Option<Req> {
+        self(request)
+    }
+}
+
+/// Copies requests with [`Clone`]: what is used unless something else is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ByClone;
+
+impl<Req: Clone> CloneRequest<Req> for ByClone {
+    #[inline]
+    fn clone_request(&self, request: &Req) -> Option<Req> {
+        Some(request.clone())
     }
 }
 

@@ -1,0 +1,4 @@
+//! Random walks of the engines beside slow, obvious twins.
+
+mod decisions;
+mod latencies;
