@@ -26,6 +26,7 @@ mod request;
 mod sensor;
 mod settlement;
 pub mod sync;
+mod way;
 
 pub use buckets::Buckets;
 pub use budget::{Budget, BudgetCost, BudgetRule};
@@ -44,3 +45,4 @@ pub use rejection::{Origin, Reason, Refusable, Rejection, Sent, find_rejection};
 pub use request::{Class, KeyOf, Repeatable, RequestRule, Unrepeatable};
 pub use sensor::{Reading, Sensor, Unit};
 pub use settlement::{End, Settle, Settlement};
+pub use way::{Absorbing, ByReadiness, Direct, DirectCall, Way};
