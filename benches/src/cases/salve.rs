@@ -130,6 +130,12 @@ pub(crate) fn cases() -> Vec<Case> {
             move || service.clone()
         })
         .contended(),
+        Case::service(FULL, "salve without its bulkhead", || {
+            let stack = salve::stack("bench").with_request_rule(Repeatable).without_bulkhead();
+            let (layer, _) = stack.build_flat().expect("the settings of this case are valid");
+            let service = layer.layer(inner!(Failure));
+            move || service.clone()
+        }),
         Case::service(TIMEOUT, "salve", || {
             let service = timeouts().layer(inner!(Failure));
             move || service.clone()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use salve_core::{ConfigError, ErrorsAreFailures, Unrepeatable};
+use salve_core::{ConfigError, Direct, ErrorsAreFailures, Unrepeatable};
 use tower_layer::Layer;
 
 use crate::config::Config;
@@ -45,6 +45,16 @@ impl<R, C> BulkheadLayer<R, C> {
     #[must_use]
     pub fn with_classifier<D>(self, classifier: D) -> BulkheadLayer<R, D> {
         BulkheadLayer { handle: self.handle, rule: self.rule, classifier }
+    }
+
+    /// Puts the bulkhead around a service that is always ready, which is then not cloned by calls.
+    #[must_use]
+    pub fn layer_absorbing<S>(&self, inner: S) -> Bulkhead<S, R, C, Direct>
+    where
+        R: Clone,
+        C: Clone,
+    {
+        Bulkhead::new(inner, self.clone())
     }
 
     /// The bulkhead, to read and to steer; it lives as long as anybody holds it.

@@ -78,6 +78,13 @@ impl<L: Lane> Turn<L> {
         self.end(fate)
     }
 
+    // Out of line, so that all other calls drop their turn at the price of one look.
+    #[cold]
+    #[inline(never)]
+    fn leave(&mut self) {
+        drop(self.give_up());
+    }
+
     fn end(&mut self, fate: Fate) -> Option<Result<Permit<L>, Rejection>> {
         match fate {
             Fate::Waiting => None,
@@ -102,7 +109,7 @@ impl<L: Lane> Drop for Turn<L> {
     #[inline]
     fn drop(&mut self) {
         if self.is_waiting() {
-            drop(self.give_up());
+            self.leave();
         }
     }
 }

@@ -1,9 +1,10 @@
-//! The shared contract, for a bulkhead that stands alone and for one per key.
+//! The shared contract, for a bulkhead that stands alone, one around another, and one per key.
 
 use std::borrow::Cow;
 
-use salve_bulkhead::{BulkheadLayer, Config, KeyedBulkheadLayer, KeyedHandle, Order};
-use salve_core::RegistryConfig;
+use salve_bulkhead::{Bulkhead, BulkheadLayer, Config, KeyedBulkheadLayer, KeyedHandle, Order};
+use salve_core::{Direct, ErrorsAreFailures, RegistryConfig, Unrepeatable};
+use tower_layer::Layer;
 
 mod alone {
     use super::*;
@@ -18,6 +19,23 @@ mod queued {
     }
 
     salve_testkit::contract!(absorbing, BulkheadLayer::new(config()).unwrap());
+}
+
+mod around_an_absorbing_service {
+    use super::*;
+
+    struct Twice;
+
+    impl<S> Layer<S> for Twice {
+        type Service = Bulkhead<Bulkhead<S>, Unrepeatable, ErrorsAreFailures, Direct>;
+
+        fn layer(&self, inner: S) -> Self::Service {
+            let layer = || BulkheadLayer::new(Config::default()).unwrap();
+            layer().layer_absorbing(layer().layer(inner))
+        }
+    }
+
+    salve_testkit::contract!(absorbing, Twice);
 }
 
 mod keyed {

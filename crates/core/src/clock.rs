@@ -3,6 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{Moment, nanos};
@@ -15,10 +16,12 @@ const HEAD_START: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 #[must_use]
 #[inline]
 pub fn now() -> Moment {
-    let (instant, origin) = (tokio::time::Instant::now().into_std(), origin());
-    let since =
-        origin.count.and_then(|count| Some(Parts::of(instant).count()?.wrapping_sub(count)));
-    match since {
+    let instant = tokio::time::Instant::now().into_std();
+    let origin = COUNT.load(Ordering::Relaxed);
+    if origin == UNKNOWN {
+        return by_subtraction(instant);
+    }
+    match Parts::of(instant).count().map(|count| count.wrapping_sub(origin)) {
         // What lies before the origin has wrapped around to far beyond any clock's reach.
         Some(since) if since <= FARTHEST => Moment::from_nanos(since),
         _ => by_subtraction(instant),
@@ -35,7 +38,7 @@ pub fn moment(instant: tokio::time::Instant) -> Moment {
 /// and takes twice as long as reading the clock does.
 #[cold]
 fn by_subtraction(instant: Instant) -> Moment {
-    Moment::from_nanos(nanos(instant.saturating_duration_since(origin().instant)))
+    Moment::from_nanos(nanos(instant.saturating_duration_since(origin())))
 }
 
 /// The instant of tokio's clock at `moment`, for its timers.
@@ -44,7 +47,7 @@ pub fn instant(moment: Moment) -> tokio::time::Instant {
     let since = Duration::from_nanos(moment.as_nanos());
     // Timers cannot hold moments centuries away; a far one is as good as never.
     let far = || Instant::now() + HEAD_START;
-    tokio::time::Instant::from_std(origin().instant.checked_add(since).unwrap_or_else(far))
+    tokio::time::Instant::from_std(origin().checked_add(since).unwrap_or_else(far))
 }
 
 /// The time of day as time since 1970 in UTC, for dates that come from or go to the wire.
@@ -59,21 +62,24 @@ pub fn until_date(date: SystemTime) -> Duration {
     date.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO)
 }
 
-/// The instant from which moments count.
-#[derive(Clone, Copy)]
-struct Origin {
-    instant: Instant,
-    /// Its nanoseconds by [`Parts`]; `None` if those are not what they are taken for.
-    count: Option<u64>,
-}
+/// The nanoseconds of the origin by [`Parts`], once it is known that those are what they are taken
+/// for.
+static COUNT: AtomicU64 = AtomicU64::new(UNKNOWN);
 
-#[inline]
-fn origin() -> &'static Origin {
-    static ORIGIN: OnceLock<Origin> = OnceLock::new();
-    ORIGIN.get_or_init(|| {
+const UNKNOWN: u64 = u64::MAX;
+
+/// The instant from which moments count.
+fn origin() -> Instant {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    *ORIGIN.get_or_init(|| {
         let now = Instant::now();
-        let instant = now.checked_sub(HEAD_START).unwrap_or(now);
-        Origin { instant, count: Parts::of(instant).count().filter(|_| Parts::are_right(instant)) }
+        let origin = now.checked_sub(HEAD_START).unwrap_or(now);
+        if let Some(count) = Parts::of(origin).count()
+            && Parts::are_right(origin)
+        {
+            COUNT.store(count, Ordering::Relaxed);
+        }
+        origin
     })
 }
 
@@ -149,7 +155,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_parts_of_an_instant_are_used_here() {
-        assert!(origin().count.is_some());
+        let _ = now();
+        assert_ne!(COUNT.load(Ordering::Relaxed), UNKNOWN);
     }
 
     #[tokio::test(start_paused = true)]
@@ -164,7 +171,7 @@ mod tests {
 
     #[test]
     fn no_moment_lies_before_the_origin() {
-        let before = origin().instant.checked_sub(Duration::from_secs(1));
+        let before = origin().checked_sub(Duration::from_secs(1));
         assert_eq!(before.map(by_subtraction), Some(Moment::ZERO));
     }
 }

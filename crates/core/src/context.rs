@@ -55,13 +55,18 @@ impl Current {
         self.class.set(context.class);
     }
 
+    /// Sets what an attempt changes; number and class, which seldom change, only where they do.
     #[inline]
-    fn set_attempt(&self, context: CallContext) {
+    fn set_attempt(&self, context: CallContext, before: CallContext) {
         self.deadline.set(context.deadline);
         self.reading.set(context.reading);
         self.attempts_left.set(context.attempts_left);
-        self.attempt.set(context.attempt);
-        self.class.set(context.class);
+        if context.attempt != before.attempt {
+            self.attempt.set(context.attempt);
+        }
+        if context.class != before.class {
+            self.class.set(context.class);
+        }
     }
 
     #[inline]
@@ -256,29 +261,34 @@ impl CallContext {
         (result, Self::current())
     }
 
-    /// Runs `work` with everything of this context, which was made from the current one, but its
-    /// start, and returns how many attempts `work` has left. For layers that make attempts.
+    /// Runs `work` with everything of `inner`, which was made from this context, but its start,
+    /// and returns how many attempts `work` has left. This context is the current one. For layers
+    /// that make attempts.
     // Always inlined, like `enter_moments`: what was current then stays in registers meanwhile.
     #[inline(always)]
-    pub fn enter_attempt<T>(self, work: impl FnOnce() -> T) -> (T, Option<u32>) {
-        struct Restore(CallContext);
+    pub fn enter_attempt<T>(self, inner: Self, work: impl FnOnce() -> T) -> (T, Option<u32>) {
+        struct Restore {
+            outer: CallContext,
+            inner: CallContext,
+        }
         impl Drop for Restore {
             #[inline(always)]
             fn drop(&mut self) {
-                CURRENT.with(|current| current.set_attempt(self.0));
+                CURRENT.with(|current| current.set_attempt(self.outer, self.inner));
             }
         }
-        let _restore = Restore(Self::current());
-        CURRENT.with(|current| current.set_attempt(self));
+        debug_assert_eq!(self, Self::current());
+        let _restore = Restore { outer: self, inner };
+        CURRENT.with(|current| current.set_attempt(inner, self));
         let result = work();
         (result, Self::current().attempts_left())
     }
 
-    /// Runs `work` with the deadline, start and reading of this context, which was made from the
-    /// current one. Everything else stays the current one's: what nested retries take from its
-    /// attempts is taken for good. For layers that deal with time alone.
+    /// Runs `work` with the deadline, start and reading of `inner`, which was made from this
+    /// context. This context is the current one, and everything else stays so: what nested retries
+    /// take from its attempts is taken for good. For layers that deal with time alone.
     #[inline(always)]
-    pub fn enter_moments<T>(self, work: impl FnOnce() -> T) -> T {
+    pub fn enter_moments<T>(self, inner: Self, work: impl FnOnce() -> T) -> T {
         struct Restore(CallContext);
         impl Drop for Restore {
             #[inline(always)]
@@ -286,8 +296,9 @@ impl CallContext {
                 CURRENT.with(|current| current.set_moments(self.0));
             }
         }
-        let _restore = Restore(Self::current());
-        CURRENT.with(|current| current.set_moments(self));
+        debug_assert_eq!(self, Self::current());
+        let _restore = Restore(self);
+        CURRENT.with(|current| current.set_moments(inner));
         work()
     }
 

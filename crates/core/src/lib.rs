@@ -28,6 +28,7 @@ mod sensor;
 pub mod settings;
 mod settlement;
 pub mod sync;
+mod way;
 
 pub use buckets::Buckets;
 pub use budget::{Budget, BudgetCost, BudgetRule};
@@ -46,3 +47,4 @@ pub use rejection::{Origin, Reason, Refusable, Rejection, Sent, find_rejection};
 pub use request::{ByClone, Class, CloneRequest, KeyOf, Repeatable, RequestRule, Unrepeatable};
 pub use sensor::{Reading, Sensor, Unit};
 pub use settlement::{End, Settle, Settlement};
+pub use way::{Absorbing, ByReadiness, Direct, DirectCall, Way};

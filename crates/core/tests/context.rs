@@ -7,7 +7,8 @@ use salve_core::{CallContext, Class, Moment};
 fn a_layer_between_two_retries_leaves_the_attempts_to_them() {
     let (_, outer) = CallContext::NEW.with_attempt(1, 2).enter(|| {
         let deadline = Moment::from_nanos(7);
-        CallContext::current().with_deadline(deadline).enter_moments(|| {
+        let between = CallContext::current();
+        between.enter_moments(between.with_deadline(deadline), || {
             assert_eq!(CallContext::current().deadline(), Some(deadline));
             assert!(CallContext::take_attempt());
         });
@@ -19,9 +20,11 @@ fn a_layer_between_two_retries_leaves_the_attempts_to_them() {
 #[test]
 fn what_was_current_is_so_again_after_a_panic() {
     let context = CallContext::NEW.with_deadline(Moment::from_nanos(7)).with_attempt(2, 5);
-    let panicking: [fn(CallContext); 2] = [
+    let context = context.with_class(Class::Critical);
+    let panicking: [fn(CallContext); 3] = [
         |context| context.enter(|| panic!("in enter")).0,
-        |context| context.enter_moments(|| panic!("in enter_moments")),
+        |context| CallContext::NEW.enter_moments(context, || panic!("in enter_moments")),
+        |context| CallContext::NEW.enter_attempt(context, || panic!("in enter_attempt")).0,
     ];
     for enter in panicking {
         assert!(std::panic::catch_unwind(|| enter(context)).is_err());

@@ -102,27 +102,19 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// A call of up to `max` attempts that has not begun.
+    /// A call of up to `max` attempts, whose first is the attempt `number` of the whole call.
     #[inline]
-    pub(crate) const fn new(max: u32) -> Self {
+    pub(crate) const fn new(max: u32, number: u32, deadline: Moment) -> Self {
         Self {
-            deadline: Moment::MAX,
+            deadline,
             waited: 0,
-            first_number: 1,
-            number: 1,
+            first_number: number,
+            number,
             made: 1,
             left: max.saturating_sub(1),
             retries: 0,
             paid: 0,
         }
-    }
-
-    /// Begins the first attempt, which is the attempt `number` of the whole call.
-    #[inline]
-    pub(crate) const fn begin(&mut self, number: u32, deadline: Moment) {
-        self.deadline = deadline;
-        self.first_number = number;
-        self.number = number;
     }
 
     /// The number of the running attempt within the whole call.
@@ -151,11 +143,8 @@ impl Attempts {
 
     /// How many attempts may follow, where the retries around this one have `around` left.
     #[inline]
-    pub(crate) const fn left_within(&self, around: Option<u32>) -> u32 {
-        match around {
-            Some(around) if around < self.left => around,
-            _ => self.left,
-        }
+    pub(crate) fn left_within(&self, around: Option<u32>) -> u32 {
+        around.unwrap_or(u32::MAX).min(self.left)
     }
 
     /// Counts attempts that retries further in have made.
@@ -165,13 +154,13 @@ impl Attempts {
     }
 
     /// Whether another attempt may still follow the one that begins at `now`, as far as attempts
-    /// and time go. `first` is the shortest wait before the first retry by the same settings: it
-    /// is worked out once and not by every call.
+    /// and time go. `first` is the shortest wait before the first retry by the same settings, in
+    /// nanoseconds: it is worked out once and not by every call.
     #[inline]
     pub(crate) fn may_follow(
         &self,
         config: &Config,
-        first: Duration,
+        first: u64,
         around: Option<u32>,
         now: Moment,
     ) -> bool {
@@ -179,9 +168,9 @@ impl Attempts {
             return false;
         }
         if self.retries == 0 {
-            return self.deadline == Moment::MAX || now.after(first) < self.deadline;
+            return now.as_nanos().saturating_add(first) < self.deadline.as_nanos();
         }
-        self.deadline == Moment::MAX || self.fits_before_deadline(config, now)
+        self.fits_before_deadline(config, now)
     }
 
     fn waited(&self) -> Option<Duration> {

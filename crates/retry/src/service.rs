@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use salve_core::{Classify, Refusable, RequestRule};
+use salve_core::{Absorbing, Classify, Refusable, RequestRule};
 use tower_service::Service;
 
 use crate::dead_letters::DeadLetters;
@@ -53,14 +53,26 @@ impl<S, P> Retry<S, P> {
         self.inner
     }
 
+    /// Whether the setup that it has is the latest.
     #[inline]
-    fn setup(&mut self) -> &Arc<Setup> {
-        let version = self.handle.shared().version();
-        if version != self.version {
-            self.setup = self.handle.shared().setup();
-            self.version = version;
-        }
-        &self.setup
+    fn is_up_to_date(&self) -> bool {
+        self.handle.shared().version() == self.version
+    }
+
+    #[cold]
+    fn catch_up(&mut self) {
+        self.version = self.handle.shared().version();
+        self.setup = self.handle.shared().setup();
+    }
+}
+
+impl<S: Clone, C: Clone, R: Clone, Q: Clone, D: Clone> Retry<S, Rules<C, R, Q, D>> {
+    #[inline]
+    fn calls<Req>(&self, request: Req) -> Calls<S, Req, Rules<C, R, Q, D>>
+    where
+        R: RequestRule<Req>,
+    {
+        Calls::new(self.inner.clone(), request, self.rules.clone())
     }
 }
 
@@ -84,8 +96,29 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let setup = Arc::clone(self.setup());
-        let calls = Calls::new(self.inner.clone(), request, self.rules.clone());
-        ResponseFuture::new(setup, calls)
+        if !self.is_up_to_date() {
+            self.catch_up();
+        }
+        ResponseFuture::new(Arc::clone(&self.setup), self.calls(request))
+    }
+}
+
+impl<S, Req, C, R, Q, D> Absorbing<Req> for Retry<S, Rules<C, R, Q, D>>
+where
+    S: Service<Req> + Clone,
+    S::Error: Refusable,
+    C: Classify<S::Response, S::Error> + Clone,
+    R: RequestRule<Req> + Clone,
+    Q: CloneRequest<Req> + Clone,
+    D: DeadLetters<Req, S::Response, S::Error> + Clone,
+{
+    #[inline]
+    fn call_shared(&self, request: Req) -> Self::Future {
+        let setup = if self.is_up_to_date() {
+            Arc::clone(&self.setup)
+        } else {
+            self.handle.shared().setup()
+        };
+        ResponseFuture::new(setup, self.calls(request))
     }
 }

@@ -1,10 +1,9 @@
 //! What every call through one policy shares: settings, budget, counters, listeners.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use salve_core::sync::{AtomicU64, Lock, Ordering};
-use salve_core::{Budget, Events, Moment, Origin, Told};
+use salve_core::{Budget, Events, Moment, Origin, Told, nanos};
 
 use crate::config::{Config, ROOM};
 use crate::event::Event;
@@ -37,16 +36,20 @@ pub(crate) struct Setup {
     pub(crate) timed: bool,
     /// Whether every call needs the time.
     pub(crate) needs_clock: bool,
-    /// The shortest wait before the first retry, which every call asks for.
-    pub(crate) shortest_wait: Duration,
+    /// Whether the budget is to be told of successes.
+    pub(crate) tells_success: bool,
+    /// The shortest wait before the first retry in nanoseconds, which every call asks for.
+    pub(crate) shortest_wait: u64,
 }
 
 impl Setup {
     fn new(policy: Arc<Policy>, config: Config, budget: Option<Budget>) -> Self {
         let timed = config.total_deadline.is_some() || config.attempt_timeout.is_some();
         let needs_clock = timed || budget.as_ref().is_some_and(Budget::counts_calls);
+        let tells_success = budget.as_ref().is_some_and(Budget::counts_successes);
         let (shortest_wait, _) = config.backoff.bounds(1, None);
-        Self { policy, config, budget, timed, needs_clock, shortest_wait }
+        let shortest_wait = nanos(shortest_wait);
+        Self { policy, config, budget, timed, needs_clock, tells_success, shortest_wait }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use salve_core::{Class, Classify, Refusable, Rejection, RequestRule, Settlement, Verdict, judge};
@@ -28,17 +29,19 @@ pub(crate) mod private {
         /// Whether it keeps its request to the end, for a sink of dead letters.
         const KEEPS: bool;
 
-        /// Makes an attempt, once what makes it is ready; with `keep`, another can follow.
+        /// Makes an attempt where it is to run, once what makes it is ready; with `keep`, another
+        /// can follow.
         fn start(
             &mut self,
+            attempt: Pin<&mut Option<Self::Attempt>>,
             keep: bool,
             cx: &mut Context<'_>,
-        ) -> Poll<Result<Self::Attempt, Self::Error>>;
+        ) -> Poll<Result<(), Self::Error>>;
 
         /// Gets ready for another attempt.
         fn renew(&mut self);
 
-        fn judge(&self, result: &Result<Self::Response, Self::Error>) -> Judgement;
+        fn judge(&self, result: Result<&Self::Response, &Self::Error>) -> Judgement;
 
         fn settlement<'a>(&self, response: &'a Self::Response) -> Option<&'a Settlement>;
 
@@ -110,12 +113,13 @@ where
     const REFUSABLE: bool = true;
     const KEEPS: bool = D::TAKES_LETTERS;
 
-    #[inline]
+    #[inline(always)]
     fn start(
         &mut self,
+        mut attempt: Pin<&mut Option<S::Future>>,
         keep: bool,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Self::Attempt, Self::Error>> {
+    ) -> Poll<Result<(), S::Error>> {
         if let Err(error) = ready!(self.service.poll_ready(cx)) {
             // A service that failed at readiness must not be asked again; its clone may be.
             self.service = self.service.clone();
@@ -128,7 +132,8 @@ where
         if keep {
             self.spare = self.rules.cloner.clone_request(&request);
         }
-        Poll::Ready(Ok(self.service.call(request)))
+        attempt.set(Some(self.service.call(request)));
+        Poll::Ready(Ok(()))
     }
 
     fn renew(&mut self) {
@@ -138,8 +143,8 @@ where
     }
 
     #[inline]
-    fn judge(&self, result: &Result<Self::Response, Self::Error>) -> Judgement {
-        judgement(judge(&self.rules.classifier, result.as_ref()))
+    fn judge(&self, result: Result<&Self::Response, &Self::Error>) -> Judgement {
+        judgement(judge(&self.rules.classifier, result))
     }
 
     #[inline]
@@ -240,15 +245,21 @@ macro_rules! repeats {
             const KEEPS: bool = false;
 
             #[inline]
-            fn start(&mut self, _: bool, _: &mut Context<'_>) -> Poll<Result<F, E>> {
-                Poll::Ready(Ok((self.make)()))
+            fn start(
+                &mut self,
+                mut attempt: Pin<&mut Option<F>>,
+                _: bool,
+                _: &mut Context<'_>,
+            ) -> Poll<Result<(), E>> {
+                attempt.set(Some((self.make)()));
+                Poll::Ready(Ok(()))
             }
 
             fn renew(&mut self) {}
 
             #[inline]
-            fn judge(&self, result: &Result<T, E>) -> Judgement {
-                $judge(&self.classifier, result.as_ref())
+            fn judge(&self, result: Result<&T, &E>) -> Judgement {
+                $judge(&self.classifier, result)
             }
 
             #[inline]

@@ -34,16 +34,25 @@ impl Gate {
     }
 
     #[inline]
-    fn enter(&self) -> Option<Inside> {
+    fn enter(&self) -> Pass {
         let before = self.0.state.fetch_add(1, Ordering::AcqRel);
-        let inside = Inside(self.clone());
-        (before & CLOSED == 0).then_some(inside)
+        let mut pass = Pass { gate: self.clone(), stage: Stage::Inside };
+        if before & CLOSED != 0 {
+            pass.refuse();
+        }
+        pass
+    }
+
+    #[cold]
+    fn tell_empty(&self) {
+        self.0.emptied.notify_waiters();
     }
 
     pub(crate) fn in_flight(&self) -> u64 {
         self.0.state.load(Ordering::Acquire) & !CLOSED
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.0.state.load(Ordering::Acquire) & CLOSED != 0
     }
@@ -68,17 +77,53 @@ impl Gate {
     }
 }
 
-/// One call in flight.
+/// One call at the gate.
 #[derive(Debug)]
-pub(crate) struct Inside(Gate);
+struct Pass {
+    gate: Gate,
+    stage: Stage,
+}
 
-impl Drop for Inside {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// In flight.
+    Inside,
+    /// It came too late, which its caller has not been told.
+    Refused,
+    Left,
+}
+
+impl Pass {
+    /// Counts no longer as in flight.
+    #[inline]
+    fn leave(&mut self) {
+        if self.stage == Stage::Inside {
+            self.stage = Stage::Left;
+            let left = self.gate.0.state.fetch_sub(1, Ordering::AcqRel) - 1;
+            if left == CLOSED {
+                self.gate.tell_empty();
+            }
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self) {
+        self.leave();
+        self.stage = Stage::Refused;
+    }
+
+    /// Why it was refused; once.
+    #[cold]
+    fn refusal(&mut self) -> Option<Rejection> {
+        let refused = std::mem::replace(&mut self.stage, Stage::Left) == Stage::Refused;
+        refused.then(|| Rejection::new(&self.gate.0.origin, Reason::Closing))
+    }
+}
+
+impl Drop for Pass {
     #[inline]
     fn drop(&mut self) {
-        let left = self.0.0.state.fetch_sub(1, Ordering::AcqRel) - 1;
-        if left == CLOSED {
-            self.0.0.emptied.notify_waiters();
-        }
+        self.leave();
     }
 }
 
@@ -118,19 +163,11 @@ where
         self.inner.poll_ready(cx)
     }
 
+    // Also a call that is refused has a future of the inner service, which it drops unpolled: a
+    // future that is made the same way for every call is made where it belongs, and not moved.
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        match self.gate.enter() {
-            Some(inside) => GatedFuture {
-                response: Some(self.inner.call(request)),
-                inside: Some(inside),
-                rejection: None,
-            },
-            None => {
-                let rejection = Rejection::new(&self.gate.0.origin, Reason::Closing);
-                GatedFuture { response: None, inside: None, rejection: Some(rejection) }
-            }
-        }
+        GatedFuture { pass: self.gate.enter(), response: self.inner.call(request) }
     }
 }
 
@@ -139,9 +176,8 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct GatedFuture<F> {
         #[pin]
-        response: Option<F>,
-        inside: Option<Inside>,
-        rejection: Option<Rejection>,
+        response: F,
+        pass: Pass,
     }
 }
 
@@ -155,23 +191,20 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        match (this.response.as_pin_mut(), this.rejection.take()) {
-            (Some(response), _) => {
-                let polled = response.poll(cx);
-                if polled.is_ready() {
-                    *this.inside = None;
-                }
-                polled
-            }
-            (None, Some(rejection)) => Poll::Ready(Err(rejection.into())),
-            // Only a future that is polled again after its end can come here.
-            (None, None) => Poll::Pending,
+        if this.pass.stage != Stage::Inside {
+            // Without a refusal this is a future that is polled again after its end.
+            return this.pass.refusal().map_or(Poll::Pending, |why| Poll::Ready(Err(why.into())));
         }
+        let polled = this.response.poll(cx);
+        if polled.is_ready() {
+            this.pass.leave();
+        }
+        polled
     }
 }
 
 impl<F> fmt::Debug for GatedFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GatedFuture").field("inside", &self.inside.is_some()).finish()
+        f.debug_struct("GatedFuture").field("stage", &self.pass.stage).finish()
     }
 }

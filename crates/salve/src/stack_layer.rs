@@ -1,6 +1,6 @@
 //! The layers of a built stack, put together in the order that `stack.rs` argues for.
 
-use salve_core::ErrorsAreFailures;
+use salve_core::{Direct, ErrorsAreFailures};
 use salve_retry::ByClone;
 use tower_layer::Layer;
 
@@ -38,7 +38,7 @@ type Told<S> = S;
 
 /// Every part but the total timeout, without a question between them whether the next is there.
 type Complete<S, C, R, Q> =
-    Retry<CircuitBreaker<Bulkhead<Timed<Told<S>, C>, R, C>, C>, RetryRules<C, R, Q>>;
+    Retry<CircuitBreaker<Bulkhead<Timed<Told<S>, C>, R, C, Direct>, C>, RetryRules<C, R, Q>>;
 type Timed<S, C> = Timeout<S, ConfiguredLimit, C>;
 type RetryRules<C, R, Q> = salve_retry::Rules<C, R, Q, NoDeadLetters>;
 
@@ -90,8 +90,8 @@ impl<S, C: Clone, R: Clone, Q: Clone> Layer<S> for FlatStackLayer<C, R, Q> {
         let client = TraceAttemptLayer.layer(client);
         let service = match (&total, &retries, &breaks, &places, &attempt) {
             (Some(total), Some(retries), Some(breaks), Some(places), Some(attempt)) => {
-                let service = breaks.layer(places.layer(attempt.layer(client)));
-                Whole::Complete(total.layer(retries.layer(service)))
+                let service = breaks.layer(places.layer_absorbing(attempt.layer(client)));
+                Whole::Complete(total.layer_absorbing(retries.layer(service)))
             }
             _ => {
                 let service = Part::layer(attempt.as_ref(), client);

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use salve_core::{Classify, Oneshot, Refusable};
+use salve_core::{Absorbing, Classify, Direct, DirectCall, Oneshot, Refusable};
 use salve_timeout::future::ResponseFuture;
 use salve_timeout::{ConfiguredLimit, Timeout};
 use tower_service::Service;
@@ -18,14 +18,14 @@ use tower_service::Service;
 #[derive(Clone, Debug)]
 pub enum Whole<S, C, P> {
     /// Every part is there, the total timeout outermost.
-    Complete(Timeout<S, ConfiguredLimit, C>),
+    Complete(Timeout<S, ConfiguredLimit, C, Direct>),
     /// Some part was left out.
     Partial(P),
 }
 
 impl<S, C, P, Req> Service<Req> for Whole<S, C, P>
 where
-    S: Service<Req> + Clone,
+    S: Absorbing<Req>,
     S::Error: Refusable,
     C: Classify<S::Response, S::Error> + Clone,
     P: Service<Req, Response = S::Response, Error = S::Error> + Clone,
@@ -64,7 +64,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct WholeFuture<S, C, P, Req> where S: Service<Req>, P: Service<Req> {
         #[pin]
-        response: Response<ResponseFuture<Oneshot<S, Req>, C>, Oneshot<P, Req>>,
+        response: Response<ResponseFuture<DirectCall<S::Future>, C>, Oneshot<P, Req>>,
     }
 }
 
@@ -78,7 +78,7 @@ pin_project! {
 
 impl<S, C, P, Req> Future for WholeFuture<S, C, P, Req>
 where
-    S: Service<Req> + Clone,
+    S: Absorbing<Req>,
     S::Error: Refusable,
     C: Classify<S::Response, S::Error> + Clone,
     P: Service<Req, Response = S::Response, Error = S::Error> + Clone,

@@ -104,8 +104,8 @@ where
         let call = if grant.is_over() && !grant.shadow {
             Begun::never()
         } else {
-            let context = grant.hand_down(context.with_reading(Some(now)));
-            Begun::new(context.enter_moments(|| self.inner.call(request)))
+            let inner = grant.hand_down(context.with_reading(Some(now)));
+            Begun::new(context.enter_moments(inner, || self.inner.call(request)))
         };
         ResponseFuture::granted(handle.clone(), grant, classifier.clone(), call)
     }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use salve_core::{
-    CallContext, Classify, ErrorsAreFailures, Moment, Oneshot, Refusable, Sent, clock,
+    CallContext, Classify, DirectCall, ErrorsAreFailures, Moment, Oneshot, Refusable, Sent, clock,
 };
 use tokio::time::Sleep;
 use tower_service::Service;
@@ -43,7 +43,8 @@ enum Stage {
     Overdue,
 }
 
-/// A call that can say whether it may have been sent. Sealed: [`Oneshot`] and [`Begun`].
+/// A call that can say whether it may have been sent. Sealed: [`Oneshot`], [`DirectCall`] and
+/// [`Begun`].
 pub trait Call: private::Call {}
 
 mod private {
@@ -57,6 +58,15 @@ impl<S: Service<Req>, Req> Call for Oneshot<S, Req> {}
 impl<S: Service<Req>, Req> private::Call for Oneshot<S, Req> {
     fn is_sent(&self) -> bool {
         self.is_called()
+    }
+}
+
+impl<F> Call for DirectCall<F> {}
+
+impl<F> private::Call for DirectCall<F> {
+    /// It seeks readiness only further in, and says itself what has not been sent.
+    fn is_sent(&self) -> bool {
+        true
     }
 }
 
@@ -129,7 +139,7 @@ where
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         if self.grant.is_some() {
-            return self.poll_again(cx);
+            return self.poll_again(cx).map_or(Poll::Pending, Poll::Ready);
         }
         let context = CallContext::current();
         let now = context.now();
@@ -138,18 +148,20 @@ where
         // The grant is written down for the cold ways alone, and stays in registers otherwise.
         if grant.shadow || grant.is_over() {
             *this.grant = Some(grant);
-            return self.poll_again(cx);
+            return self.poll_again(cx).map_or(Poll::Pending, Poll::Ready);
         }
-        let context = grant.hand_down(context.with_reading(Some(now)));
-        if let Poll::Ready(result) = context.enter_moments(|| this.call.poll(cx)) {
+        let inner = grant.hand_down(context.with_reading(Some(now)));
+        if let Poll::Ready(result) = context.enter_moments(inner, || this.call.poll(cx)) {
             limit_rest(this.classifier, &result, grant.deadline);
             return Poll::Ready(result);
         }
         *this.grant = Some(grant);
-        self.poll_timer(cx)
+        self.poll_timer(cx).map_or(Poll::Pending, Poll::Ready)
     }
 }
 
+// These do not answer with a `Poll`, which would be written where the poll of a call that is
+// answered at once leaves its own: that one can then stay in registers.
 impl<F, C, T, E> ResponseFuture<F, C>
 where
     F: Future<Output = Result<T, E>> + Call,
@@ -158,45 +170,48 @@ where
 {
     /// Any poll but the first of a call that has time.
     #[inline(never)]
-    fn poll_again(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+    fn poll_again(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Result<T, E>> {
         let this = self.as_mut().project();
-        let Some(grant) = *this.grant else { return Poll::Pending };
+        let grant = (*this.grant)?;
         if grant.is_over() && *this.stage == Stage::Limited {
             let rejection = this.handle.shared().time_out(&grant, Sent::No);
             if !grant.shadow {
-                return Poll::Ready(Err(rejection.into()));
+                return Some(Err(rejection.into()));
             }
             *this.stage = Stage::Overdue;
         }
         // The call comes before the timer: a result that is there wins.
-        let context = grant.hand_down(CallContext::current());
-        if let Poll::Ready(result) = context.enter_moments(|| this.call.poll(cx)) {
+        let context = CallContext::current();
+        let inner = grant.hand_down(context);
+        if let Poll::Ready(result) = context.enter_moments(inner, || this.call.poll(cx)) {
             if !grant.shadow {
                 limit_rest(this.classifier, &result, grant.deadline);
             }
-            return Poll::Ready(result);
+            return Some(result);
         }
         self.poll_timer(cx)
     }
 
     /// Waits for the end of the call's time, which has not come while the call was polled.
     #[cold]
-    fn poll_timer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
+    fn poll_timer(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Option<Result<T, E>> {
         let mut this = self.project();
-        let Some(grant) = *this.grant else { return Poll::Pending };
+        let grant = (*this.grant)?;
         if *this.stage == Stage::Overdue {
-            return Poll::Pending;
+            return None;
         }
         if this.timer.is_none() {
             this.timer.set(Some(tokio::time::sleep_until(clock::instant(grant.deadline))));
         }
-        if let Some(timer) = this.timer.as_pin_mut() {
-            ready!(timer.poll(cx));
+        if let Some(timer) = this.timer.as_pin_mut()
+            && timer.poll(cx).is_pending()
+        {
+            return None;
         }
         *this.stage = Stage::Overdue;
         let sent = if this.call.is_sent() { Sent::Unknown } else { Sent::No };
         let rejection = this.handle.shared().time_out(&grant, sent);
-        if grant.shadow { Poll::Pending } else { Poll::Ready(Err(rejection.into())) }
+        if grant.shadow { None } else { Some(Err(rejection.into())) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use salve_core::{ConfigError, ErrorsAreFailures};
+use salve_core::{ConfigError, Direct, ErrorsAreFailures};
 use tower_layer::Layer;
 
 use crate::call_only::CallOnlyTimeoutLayer;
@@ -87,6 +87,16 @@ impl<L, C> TimeoutLayer<L, C> {
     #[must_use]
     pub const fn call_only(self) -> CallOnlyTimeoutLayer<L, C> {
         CallOnlyTimeoutLayer(self)
+    }
+
+    /// Puts the limits around a service that is always ready, which is then not cloned by calls.
+    #[must_use]
+    pub fn layer_absorbing<S>(&self, inner: S) -> Timeout<S, L, C, Direct>
+    where
+        L: Clone,
+        C: Clone,
+    {
+        Timeout::new(inner, self.clone())
     }
 
     /// The limits, to read and to reconfigure.

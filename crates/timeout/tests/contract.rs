@@ -1,8 +1,10 @@
-//! The shared contract, for both forms.
+//! The shared contract, for every form.
 
 use std::time::Duration;
 
-use salve_timeout::{Config, TimeoutLayer};
+use salve_core::{Direct, ErrorsAreFailures};
+use salve_timeout::{Config, ConfiguredLimit, Timeout, TimeoutLayer};
+use tower_layer::Layer;
 
 fn layer() -> TimeoutLayer {
     let config = Config::of_attempt("contract", Duration::from_secs(5));
@@ -20,6 +22,22 @@ mod limited_by_request {
         absorbing,
         layer().with_limit_for(|_: &u32| Some(Duration::from_secs(1)))
     );
+}
+
+mod around_an_absorbing_service {
+    use super::*;
+
+    struct Twice;
+
+    impl<S> Layer<S> for Twice {
+        type Service = Timeout<Timeout<S>, ConfiguredLimit, ErrorsAreFailures, Direct>;
+
+        fn layer(&self, inner: S) -> Self::Service {
+            layer().layer_absorbing(layer().layer(inner))
+        }
+    }
+
+    salve_testkit::contract!(absorbing, Twice);
 }
 
 mod call_only {

@@ -91,7 +91,6 @@ pub enum BudgetCost {
 pub struct Budget(Arc<Account>);
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one of them per budget")]
 enum Account {
     Share(Share),
     Tokens(Tokens),
@@ -122,15 +121,18 @@ impl Budget {
         Ok(Self(Arc::new(account)))
     }
 
-    /// Counts a call that is made for the first time.
+    /// Counts a call that is made for the first time, and says whether it could be repeated, like
+    /// [`has_some`](Self::has_some).
     #[inline]
-    pub fn call_started(&self, now: Moment) {
-        if let Account::Share(share) = &*self.0 {
-            share.call_started(now);
+    #[expect(clippy::must_use_candidate, reason = "who only counts need not know")]
+    pub fn call_started(&self, now: Moment) -> bool {
+        match &*self.0 {
+            Account::Share(share) => share.call_started(now),
+            Account::Tokens(tokens) => tokens.has_some(),
         }
     }
 
-    /// Whether [`call_started`](Self::call_started) does anything, and so needs the time.
+    /// Whether [`call_started`](Self::call_started) counts anything, and so needs the time.
     #[must_use]
     #[inline]
     pub fn counts_calls(&self) -> bool {
@@ -155,6 +157,13 @@ impl Budget {
             Account::Share(share) => share.has_some(now),
             Account::Tokens(tokens) => tokens.has_some(),
         }
+    }
+
+    /// Whether [`call_succeeded`](Self::call_succeeded) does anything.
+    #[must_use]
+    #[inline]
+    pub fn counts_successes(&self) -> bool {
+        matches!(&*self.0, Account::Tokens(_))
     }
 
     /// Tells of a success, and what its call had paid in all: 0 at the first attempt.

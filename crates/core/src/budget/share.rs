@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::sync::{AtomicBool, AtomicU64, Lock, Ordering};
+use crate::sync::{AtomicU64, Lock, Ordering};
 use crate::{Buckets, Moment, Ratio};
 
 /// Calls and repeats within the last horizon, in steps of a tenth.
@@ -39,13 +39,12 @@ impl Ledger {
 ///    step on, and takes `pending` before it does. A call that reads the old step's end and is
 ///    then overtaken counts in the new step, as if it had come a little later.
 /// 2. A withdrawal sees every call that was counted before it.
-/// 3. `dry` is set only while the ledger allows nothing, and the ledger loses what it allows only
-///    under the lock: without `dry`, something is left as long as the step lasts.
+/// 3. `plain_until` is the end of the step, or zero while the ledger allows nothing. The ledger
+///    loses what it allows only under the lock: until that moment something is left.
 #[derive(Debug)]
 pub(super) struct Share {
     pending: AtomicU64,
-    step_end: AtomicU64,
-    dry: AtomicBool,
+    plain_until: AtomicU64,
     ledger: Lock<Ledger>,
 }
 
@@ -53,18 +52,22 @@ impl Share {
     pub(super) fn new(share: Ratio, minimum_per_second: u32, horizon: Duration) -> Self {
         Self {
             pending: AtomicU64::new(0),
-            step_end: AtomicU64::new(0),
-            dry: AtomicBool::new(false),
+            plain_until: AtomicU64::new(0),
             ledger: Lock::new(Ledger::new(share, minimum_per_second, horizon)),
         }
     }
 
+    /// Counts a call, and says whether a withdrawal would be granted.
     #[inline]
-    pub(super) fn call_started(&self, now: Moment) {
-        if now.as_nanos() >= self.step_end.load(Ordering::Acquire) {
-            self.with_ledger(now, |_| ());
+    pub(super) fn call_started(&self, now: Moment) -> bool {
+        if self.is_plain(now) {
+            self.pending.fetch_add(1, Ordering::Release);
+            return true;
         }
-        self.pending.fetch_add(1, Ordering::Release);
+        self.with_ledger(now, |ledger| {
+            ledger.steps.current().calls += 1;
+            ledger.available() > 0
+        })
     }
 
     pub(super) fn withdraw(&self, now: Moment) -> bool {
@@ -81,12 +84,16 @@ impl Share {
         self.with_ledger(now, |ledger| ledger.available())
     }
 
-    /// Whether a withdrawal would be granted; costs two reads unless the budget was used up.
+    /// Whether a withdrawal would be granted; costs one read unless the budget was used up.
     #[inline]
     pub(super) fn has_some(&self, now: Moment) -> bool {
-        let is_plain = !self.dry.load(Ordering::Acquire)
-            && now.as_nanos() < self.step_end.load(Ordering::Acquire);
-        is_plain || self.available(now) > 0
+        self.is_plain(now) || self.available(now) > 0
+    }
+
+    /// Whether the step lasts and something is left.
+    #[inline]
+    fn is_plain(&self, now: Moment) -> bool {
+        now.as_nanos() < self.plain_until.load(Ordering::Acquire)
     }
 
     #[cold]
@@ -94,9 +101,9 @@ impl Share {
         let mut ledger = self.ledger.lock();
         ledger.steps.current().calls += self.pending.swap(0, Ordering::AcqRel);
         ledger.steps.advance(now);
-        self.step_end.store(ledger.steps.end().as_nanos(), Ordering::Release);
         let result = work(&mut ledger);
-        self.dry.store(ledger.available() == 0, Ordering::Release);
+        let plain_until = if ledger.available() > 0 { ledger.steps.end() } else { Moment::ZERO };
+        self.plain_until.store(plain_until.as_nanos(), Ordering::Release);
         result
     }
 }
@@ -153,8 +160,9 @@ mod tests {
                     let expected = twin.withdraw(now, step, share, reserve);
                     prop_assert_eq!(budget.withdraw(moment), expected);
                 } else {
-                    budget.call_started(moment);
+                    let has_some = budget.call_started(moment);
                     twin.calls.push(now);
+                    prop_assert_eq!(has_some, budget.available(moment) > 0);
                 }
             }
         }
@@ -166,7 +174,9 @@ mod tests {
             let share = Ratio::from_parts_per_million(percent * 10_000).unwrap();
             let budget = Share::new(share, 0, Duration::from_secs(10));
             let now = Moment::from_nanos(1);
-            (0..1_000).for_each(|_| budget.call_started(now));
+            for _ in 0..1_000 {
+                budget.call_started(now);
+            }
             let granted = (0..1_000).filter(|_| budget.withdraw(now)).count();
             assert_eq!(granted, expected, "at {percent} %");
         }

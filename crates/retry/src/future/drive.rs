@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use salve_core::{CallContext, Moment, Reason, Rejection, clock};
+use tokio::time::Sleep;
 
-use super::{Outcome, Phase, ResponseFuture, ResponseProj, Work};
+use super::{Course, Outcome, Phase, ResponseFuture, Work};
 use crate::attempts::{Failure, GaveUp, Judgement, Next, Supply};
 use crate::event::Event;
+use crate::shared::Setup;
 
 impl<W: Work> ResponseFuture<W> {
     /// Goes on with what the first attempt came to in this poll, or from where the last poll ended.
@@ -19,7 +21,14 @@ impl<W: Work> ResponseFuture<W> {
         mut polled: Option<Poll<Outcome<W>>>,
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<W>> {
-        let mut this = self.project();
+        let this = self.project();
+        let Some(course) = this.course.as_mut() else {
+            // Only a future that is polled again after its end can come here.
+            return Poll::Pending;
+        };
+        let (setup, work, phase, attempt) = (this.setup, this.work, this.phase, this.attempt);
+        let (last, sleep) = (this.last, this.sleep);
+        let mut this = Drive { setup, work, phase, attempt, course, last, sleep };
         let mut context = CallContext::current();
         loop {
             if *this.phase == Phase::Waiting
@@ -28,20 +37,25 @@ impl<W: Work> ResponseFuture<W> {
                 return Poll::Ready(last);
             }
             if *this.phase == Phase::Ended {
-                // Only a future that is polled again after its end can come here.
+                // Here, too.
                 return Poll::Pending;
             }
             let (result, failed_at_readiness) =
-                match polled.take().unwrap_or_else(|| this.attempt_again(&context, cx)) {
+                match polled.take().unwrap_or_else(|| this.attempt_again(context, cx)) {
                     Poll::Ready(result) => (result, this.attempt.is_none()),
-                    Poll::Pending if *this.attempt_ends == Moment::MAX => return Poll::Pending,
+                    Poll::Pending if this.course.attempt_ends == Moment::MAX => {
+                        return Poll::Pending;
+                    }
                     Poll::Pending => match ready!(this.cut_off(cx)) {
                         Cut::Attempt(result) => (result, false),
                         Cut::Call(result) => return Poll::Ready(result),
                     },
                 };
-            match this.work.judge(&result) {
-                Judgement::Success => this.succeeded(&result),
+            match this.work.judge(result.as_ref()) {
+                Judgement::Success => {
+                    *this.phase = Phase::Ended;
+                    this.course.succeeded(this.setup, this.work, result.as_ref().ok());
+                }
                 Judgement::Ignored => *this.phase = Phase::Ended,
                 Judgement::Failed(mut failure) => {
                     // What failed before it was called was never sent.
@@ -65,20 +79,33 @@ enum Cut<W: Work> {
     Call(Outcome<W>),
 }
 
-impl<W: Work> ResponseProj<'_, W> {
+/// A call that goes on after its first poll.
+struct Drive<'a, W: Work> {
+    setup: &'a Arc<Setup>,
+    work: &'a mut W,
+    phase: &'a mut Phase,
+    attempt: Pin<&'a mut Option<W::Attempt>>,
+    course: &'a mut Course,
+    last: &'a mut Option<Outcome<W>>,
+    sleep: Pin<&'a mut Option<Sleep>>,
+}
+
+impl<W: Work> Drive<'_, W> {
     #[inline(never)]
-    fn attempt_again(&mut self, context: &CallContext, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
-        self.make_attempt::<false>(context, cx)
+    fn attempt_again(&mut self, context: CallContext, cx: &mut Context<'_>) -> Poll<Outcome<W>> {
+        let contexts = (CallContext::current(), context);
+        let (last, attempt) = (&mut *self.last, self.attempt.as_mut());
+        self.course.poll_attempt::<false, _>(self.work, attempt, contexts, cx, || *last = None)
     }
 
     /// Waits for the end of the attempt's time, which has not come while the work is polled.
     #[cold]
     fn cut_off(&mut self, cx: &mut Context<'_>) -> Poll<Cut<W>> {
-        ready!(self.sleep_until(*self.attempt_ends, cx));
+        ready!(self.sleep_until(self.course.attempt_ends, cx));
         self.sleep.set(None);
         let called = self.attempt.is_some();
         self.attempt.set(None);
-        let call_is_over = self.attempt_ends >= self.call_ends;
+        let call_is_over = self.course.attempt_ends >= self.course.call_ends;
         if call_is_over && let Some(last) = self.last.take() {
             return Poll::Ready(Cut::Call(self.give_up(GaveUp::Deadline, clock::now(), last)));
         }
@@ -108,13 +135,14 @@ impl<W: Work> ResponseProj<'_, W> {
         self.sleep.set(None);
         let supply = Supply {
             repeatable: self.work.is_repeatable(),
-            request: self.work.held(*self.keep),
+            request: self.work.held(self.course.keep),
             around: CallContext::current().attempts_left(),
         };
         let mut rng = fastrand::Rng::new();
-        let next = self.attempts.after(&setup.config, failure, supply, now, &mut rng, |cost| {
-            setup.budget.as_ref().map_or(Some(0), |budget| budget.withdraw(cost, now))
-        });
+        let next =
+            self.course.attempts.after(&setup.config, failure, supply, now, &mut rng, |cost| {
+                setup.budget.as_ref().map_or(Some(0), |budget| budget.withdraw(cost, now))
+            });
         let wait = match next {
             Next::Retry { wait } => wait,
             Next::GiveUp(why) => return Poll::Ready(Some(self.give_up(why, now, result))),
@@ -126,7 +154,7 @@ impl<W: Work> ResponseProj<'_, W> {
         // The engine has seen that one is left around it, if there is a retry around it.
         let _ = CallContext::take_attempt();
         setup.policy.totals.retries.add_one();
-        let attempt = self.attempts.number();
+        let attempt = self.course.attempts.number();
         setup.policy.tell(now, Event::Retried { attempt, wait, cause: failure.cause });
         self.work.renew();
         *self.last = Some(result);
@@ -152,15 +180,15 @@ impl<W: Work> ResponseProj<'_, W> {
             self.sleep.set(None);
         }
         let now = clock::now();
-        if now >= self.attempts.deadline()
+        if now >= self.course.attempts.deadline()
             && let Some(last) = self.last.take()
         {
             return Poll::Ready(Some(self.give_up(GaveUp::Deadline, now, last)));
         }
         *context = context.with_reading(Some(now));
-        self.attempts.next();
+        self.course.renew(self.setup, self.work, context.attempts_left(), now);
         self.setup.policy.totals.further_attempts.add_one();
-        self.prepare(context, now);
+        *self.phase = Phase::Attempting;
         Poll::Ready(None)
     }
 
@@ -178,7 +206,7 @@ impl<W: Work> ResponseProj<'_, W> {
     fn give_up(&mut self, why: GaveUp, now: Moment, result: Outcome<W>) -> Outcome<W> {
         *self.phase = Phase::Ended;
         let policy = &self.setup.policy;
-        let attempts = self.attempts.made();
+        let attempts = self.course.attempts.made();
         let event = if why == GaveUp::Budget {
             policy.totals.budget_refused.add_one();
             Event::BudgetRefused { attempts }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use salve_core::{BudgetCost, FailureKind, Moment, Reason, RetryAdvice};
+use salve_core::{BudgetCost, FailureKind, Moment, Reason, RetryAdvice, nanos};
 
 use crate::attempts::{Attempts, Cause, Failure, GaveUp, Held, Next, Supply};
 use crate::backoff::Backoff;
@@ -141,8 +141,7 @@ proptest! {
         walk in prop::collection::vec(step(), 1..12),
     ) {
         let deadline = call.deadline.map_or(Moment::MAX, Moment::from_nanos);
-        let mut attempts = Attempts::new(config.max_attempts);
-        attempts.begin(call.number, deadline);
+        let mut attempts = Attempts::new(config.max_attempts, call.number, deadline);
         let mut twin = Twin { own: 1, money: call.money, ..Twin::default() };
         let mut money = call.money;
         let mut around = call.around;
@@ -195,10 +194,9 @@ proptest! {
         takes in 0_u64..500,
     ) {
         let deadline = call.deadline.map_or(Moment::MAX, Moment::from_nanos);
-        let mut attempts = Attempts::new(config.max_attempts);
-        attempts.begin(call.number, deadline);
+        let mut attempts = Attempts::new(config.max_attempts, call.number, deadline);
         let begun = Moment::from_nanos(START);
-        let may_follow = attempts.may_follow(&config, config.backoff.bounds(1, None).0, call.around, begun);
+        let may_follow = attempts.may_follow(&config, nanos(config.backoff.bounds(1, None).0), call.around, begun);
         let failure = Failure {
             advice: RetryAdvice::Yes,
             cause: Cause::Failed(FailureKind::Error),
@@ -224,8 +222,7 @@ fn a_request_that_was_not_kept_ends_the_call_for_the_reason_it_was_not() {
     let supply = Supply { repeatable: true, request: Held::Skipped, around: None };
     let mut rng = fastrand::Rng::with_seed(1);
     for (deadline, why) in [(SECOND, GaveUp::Deadline), (2 * SECOND, GaveUp::Budget)] {
-        let mut attempts = Attempts::new(3);
-        attempts.begin(1, Moment::ZERO.after(deadline));
+        let mut attempts = Attempts::new(3, 1, Moment::ZERO.after(deadline));
         let next = attempts.after(&config, failure, supply, Moment::ZERO, &mut rng, |_| Some(1));
         assert_eq!((next, attempts.paid()), (Next::GiveUp(why), 0));
     }
