@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 
-use salve_core::sync::Arc;
 use salve_core::{
     Class, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe, Reading,
     Reason, Refusable, Rejection, Sensor, Subscription, Unit,
@@ -62,7 +61,7 @@ impl Handle {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let policy = Policy::new(&config);
-        Ok(Self(Single(Arc::new(Shared::new(config, policy)))))
+        Ok(Self(Single::new(Shared::new(config, policy))))
     }
 
     /// Takes a place without waiting.
@@ -182,7 +181,7 @@ impl Handle {
     }
 
     fn shared(&self) -> &Shared {
-        &self.0.0
+        &self.0
     }
 }
 
