@@ -5,6 +5,7 @@
 mod backon;
 mod bare;
 mod failsafe;
+mod keyed;
 mod recloser;
 mod salve;
 mod tower;
@@ -32,6 +33,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = [
         bare::cases(),
         salve::cases(),
+        keyed::cases(),
         recloser::cases(),
         failsafe::cases(),
         tower::cases(),
