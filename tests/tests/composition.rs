@@ -129,7 +129,10 @@ async fn the_deadline_and_the_attempt_reach_the_client() {
 async fn every_room_treats_every_rejection_by_the_same_table() {
     let origin = Origin::new("inner", Name::from("inner"));
     for reason in Reason::ALL {
-        let never = matches!(reason, Reason::DeadlineExceeded | Reason::Closing | Reason::Disabled);
+        let never = matches!(
+            reason,
+            Reason::DeadlineExceeded | Reason::TooCostly | Reason::Closing | Reason::Disabled
+        );
         for sent in [false, true] {
             for repeatable in [false, true] {
                 let inner = Rejection::new(&origin, reason);

@@ -20,7 +20,7 @@ use crate::{ConfigError, Keyed, Member, Registry, RegistryConfig};
 ///     fn is_evictable(&self) -> bool { true }
 /// }
 ///
-/// let make = |most| Quota(AtomicU32::new(most));
+/// let make = |_: Option<&String>, most| Quota(AtomicU32::new(most));
 /// let tenants = Members::<String, Quota, u32>::new(RegistryConfig::default(), 5, make)?;
 /// let early = tenants.get_or_make(Cow::Borrowed("early"));
 ///
@@ -45,20 +45,21 @@ where
     P: Keyed + 'static,
     T: Clone + Send + 'static,
 {
-    /// No members yet; each is made from the newest settings when its key is first used.
+    /// No members yet; each is made from its key, if it has one, and the newest settings when it
+    /// is first used.
     ///
     /// # Errors
     /// If a bound is itself out of bounds.
     pub fn new(
         bounds: RegistryConfig,
         settings: T,
-        make: impl Fn(T) -> P + Send + Sync + 'static,
+        make: impl Fn(Option<&K>, T) -> P + Send + Sync + 'static,
     ) -> Result<Self, ConfigError> {
         let newest = Arc::new(Lock::new(Newest { settings, version: 0 }));
         let source = Arc::clone(&newest);
-        let registry = Registry::new(bounds, move || {
+        let registry = Registry::new(bounds, move |key| {
             let settings = source.lock().settings.clone();
-            make(settings)
+            make(key, settings)
         })?;
         Ok(Self { registry, newest })
     }

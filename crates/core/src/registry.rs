@@ -72,7 +72,7 @@ pub struct RegistryCounts {
 pub struct Registry<K, P> {
     shards: Box<[Lock<Shard<K, P>>]>,
     hasher: RandomState,
-    make: Box<dyn Fn() -> P + Send + Sync>,
+    make: Box<dyn Fn(Option<&K>) -> P + Send + Sync>,
     overflow: Member<K, P>,
     config: RegistryConfig,
     keys: AtomicUsize,
@@ -96,13 +96,14 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     P: Keyed + 'static,
 {
-    /// A registry that makes policies with `make`.
+    /// A registry that makes policies with `make`, which is told their key, or none for the
+    /// overflow policy.
     ///
     /// # Errors
     /// If `max_keys` is 0.
     pub fn new(
         config: RegistryConfig,
-        make: impl Fn() -> P + Send + Sync + 'static,
+        make: impl Fn(Option<&K>) -> P + Send + Sync + 'static,
     ) -> Result<Self, ConfigError> {
         Check::room("registry").range("max_keys", config.max_keys, 1, usize::MAX)?;
         // Few keys share one lock, so that an insert at the bound looks at all of them.
@@ -112,7 +113,7 @@ where
                 .map(|_| Lock::new(Shard { entries: IndexMap::new(), hand: 0 }))
                 .collect(),
             hasher: RandomState::new(),
-            overflow: Member::new(None, make(), Moment::ZERO),
+            overflow: Member::new(None, make(None), Moment::ZERO),
             make: Box::new(make),
             config,
             keys: AtomicUsize::new(0),
@@ -144,7 +145,9 @@ where
             self.overflowed.fetch_add(1, Ordering::Relaxed);
             return self.overflow.clone();
         }
-        let entry = Member::new(Some(key.into_owned()), (self.make)(), now);
+        let key = key.into_owned();
+        let policy = (self.make)(Some(&key));
+        let entry = Member::new(Some(key), policy, now);
         shard.insert(hash, entry.clone());
         drop(shard);
         entry

@@ -64,6 +64,8 @@ pub enum Reason {
     Displaced,
     /// More calls than the agreed rate.
     RateLimited,
+    /// The call takes more at once than the policy ever grants.
+    TooCostly,
     /// One attempt took longer than its limit.
     AttemptTimeout,
     /// The deadline of the whole call has passed, or would pass before an answer could come.
@@ -173,14 +175,15 @@ impl Rejection {
         }
     }
 
-    /// Whether another attempt could fare better: not when the call's own time is over, or when
-    /// the policy was switched off or is closing.
+    /// Whether another attempt could fare better: not when the call's own time is over, when it
+    /// costs more than is ever granted, or when the policy was switched off or is closing.
     #[must_use]
     pub const fn retry_advice(&self) -> RetryAdvice {
         match (self.reason, self.retry_after()) {
-            (Reason::DeadlineExceeded | Reason::Closing | Reason::Disabled, _) => {
-                RetryAdvice::Never
-            }
+            (
+                Reason::DeadlineExceeded | Reason::TooCostly | Reason::Closing | Reason::Disabled,
+                _,
+            ) => RetryAdvice::Never,
             (_, Some(wait)) => RetryAdvice::After(wait),
             (_, None) => RetryAdvice::Yes,
         }
@@ -190,7 +193,7 @@ impl Rejection {
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self.reason {
-            Reason::RateLimited => 429,
+            Reason::RateLimited | Reason::TooCostly => 429,
             Reason::AttemptTimeout | Reason::DeadlineExceeded => 504,
             Reason::Unavailable
             | Reason::NotReady
@@ -214,6 +217,7 @@ impl Reason {
             Self::QueueTimeout => "queue timeout",
             Self::Displaced => "displaced",
             Self::RateLimited => "rate limited",
+            Self::TooCostly => "too costly",
             Self::AttemptTimeout => "attempt timeout",
             Self::DeadlineExceeded => "deadline exceeded",
             Self::Closing => "closing",
@@ -222,13 +226,14 @@ impl Reason {
     }
 
     /// Every reason, for tables over all of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Unavailable,
         Self::NotReady,
         Self::Full,
         Self::QueueTimeout,
         Self::Displaced,
         Self::RateLimited,
+        Self::TooCostly,
         Self::AttemptTimeout,
         Self::DeadlineExceeded,
         Self::Closing,

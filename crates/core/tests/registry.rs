@@ -36,16 +36,16 @@ fn bounds(max_keys: usize) -> RegistryConfig {
 }
 
 fn registry(max_keys: usize) -> Registry<String, Quota> {
-    Registry::new(bounds(max_keys), Quota::default).unwrap()
+    Registry::new(bounds(max_keys), |_| Quota::default()).unwrap()
 }
 
 fn members(most: u32) -> Members<String, Quota, u32> {
-    Members::new(bounds(2), most, Quota::of).unwrap()
+    Members::new(bounds(2), most, |_, most| Quota::of(most)).unwrap()
 }
 
 #[test]
 fn no_room_for_any_key_is_refused() {
-    let refused = Registry::<String, _>::new(bounds(0), Quota::default).unwrap_err();
+    let refused = Registry::<String, _>::new(bounds(0), |_| Quota::default()).unwrap_err();
     assert!(refused.to_string().starts_with("registry: `max_keys` is 0, but must be"), "{refused}");
 }
 
@@ -128,4 +128,13 @@ async fn calls_hold_on_to_a_policy_alone_or_by_its_key() {
     let member = members(4).get_or_make(Cow::Borrowed("a"));
     let (quota, key) = held(&member);
     assert_eq!((quota.most(), key), (4, Some("a".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_may_depend_on_its_key() {
+    let long_keys_get_more =
+        |key: Option<&String>, most: u32| Quota::of(most + key.map_or(0, |key| key.len() as u32));
+    let members = Members::new(bounds(1), 10, long_keys_get_more).unwrap();
+    assert_eq!(members.get_or_make(Cow::Borrowed("abc")).most(), 13);
+    assert_eq!(members.overflow().most(), 10);
 }
