@@ -4,13 +4,13 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 
 use salve_core::{
-    Class, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe, Reading,
-    Reason, Refusable, Rejection, Sensor, Subscription, Unit,
+    Class, ConfigError, Effector, ErrorsAreFailures, Lazily, Lever, Name, NoSuchLever, Observe,
+    Reading, Reason, Refusable, Rejection, Sensor, Subscription, Unit,
 };
 
 use crate::config::{Config, validate_places};
 use crate::event::Event;
-use crate::future::{Acquire, Lazily, ResponseFuture};
+use crate::future::{Acquire, ResponseFuture};
 use crate::idle::Idle;
 use crate::lane::{Lane, Single};
 use crate::permit::Permit;

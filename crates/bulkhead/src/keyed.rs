@@ -7,13 +7,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use salve_core::{
-    ConfigError, ErrorsAreFailures, Key, Lookup, Members, Observe, Refusable, RegistryConfig,
-    RegistryCounts, Rejection, Subscription,
+    ConfigError, ErrorsAreFailures, Key, Lazily, Lookup, Members, Observe, Refusable,
+    RegistryConfig, RegistryCounts, Rejection, Subscription,
 };
 
 use crate::config::Config;
 use crate::event::Event;
-use crate::future::{Acquire, Lazily, ResponseFuture};
+use crate::future::{Acquire, ResponseFuture};
 use crate::handle::{set_closed, try_acquire};
 use crate::idle::Idle;
 use crate::lane::Member;
@@ -64,7 +64,7 @@ impl<K: Key> KeyedHandle<K> {
         config.validate()?;
         let policy = Policy::new(&config);
         let shared = Arc::clone(&policy);
-        let make = move |config| Shared::new(config, Arc::clone(&shared));
+        let make = move |_: Option<&K>, config| Shared::new(config, Arc::clone(&shared));
         let members = Members::new(bounds, config, make)?;
         Ok(Self(Arc::new(KeyedFront { members, policy })))
     }

@@ -62,7 +62,7 @@ impl<K: Key> KeyedHandle<K> {
         config.validate()?;
         let setup = Arc::new(Setup::new(config, false));
         let policy = Arc::clone(&setup.policy);
-        let members = Members::new(bounds, setup, Shared::new)?;
+        let members = Members::new(bounds, setup, |_, setup| Shared::new(setup))?;
         Ok(Self(Arc::new(KeyedFront { members, policy })))
     }
 
