@@ -162,10 +162,10 @@ impl<K: Key> KeyedHandle<K> {
         let config = Config { name: self.0.policy.origin.name().clone(), ..config };
         let setup = Arc::new(Setup { config, policy: Arc::clone(&self.0.policy) });
         let now = clock::now();
-        self.0.members.change(setup, |member, setup| {
+        let new = |_: &Arc<Setup>| Ok(setup);
+        self.0.members.change(new, |member, setup| {
             member.reconfigure(setup, now, || member.key_text());
-        });
-        Ok(())
+        })
     }
 
     /// What all breakers together have counted.

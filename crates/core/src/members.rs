@@ -12,8 +12,9 @@ use crate::{ConfigError, Keyed, Member, Registry, RegistryConfig};
 ///
 /// ```
 /// use std::borrow::Cow;
+/// use std::convert::Infallible;
 /// use std::sync::atomic::{AtomicU32, Ordering};
-/// use salve_core::{Keyed, Members, RegistryConfig};
+/// use salve_core::{Keyed, Member, Members, RegistryConfig};
 ///
 /// struct Quota(AtomicU32);
 /// impl Keyed for Quota {
@@ -24,10 +25,11 @@ use crate::{ConfigError, Keyed, Member, Registry, RegistryConfig};
 /// let tenants = Members::<String, Quota, u32>::new(RegistryConfig::default(), 5, make)?;
 /// let early = tenants.get_or_make(Cow::Borrowed("early"));
 ///
-/// tenants.change(7, |member, &most| member.0.store(most, Ordering::Relaxed));
+/// let store = |member: &Member<_, Quota>, &most: &u32| member.0.store(most, Ordering::Relaxed);
+/// tenants.change(|most| Ok::<_, Infallible>(most + 2), store)?;
 /// let late = tenants.get_or_make(Cow::Borrowed("late"));
 /// assert_eq!([early, late].map(|member| member.0.load(Ordering::Relaxed)), [7, 7]);
-/// # Ok::<(), salve_core::ConfigError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Members<K, P, T> {
     registry: Registry<K, P>,
@@ -70,15 +72,22 @@ where
         self.newest.lock().settings.clone()
     }
 
-    /// Makes new members from `settings` from here on, and lets `apply` give them to all that
-    /// there are, to the overflow policy too. No lock is held while it runs.
+    /// Makes new members from what `change` makes of the newest settings, and lets `apply` give
+    /// that to all that there are, to the overflow policy too. No lock is held while that runs.
     ///
     /// Where two changes meet, the one that came last holds everywhere in the end; `apply` may be
     /// called twice for a member.
-    pub fn change(&self, settings: T, mut apply: impl FnMut(&Member<K, P>, &T)) {
+    ///
+    /// # Errors
+    /// What `change` fails with; then nothing has changed.
+    pub fn change<E>(
+        &self,
+        change: impl FnOnce(&T) -> Result<T, E>,
+        mut apply: impl FnMut(&Member<K, P>, &T),
+    ) -> Result<(), E> {
         let mut version = {
             let mut newest = self.newest.lock();
-            newest.settings = settings;
+            newest.settings = change(&newest.settings)?;
             newest.version += 1;
             newest.version
         };
@@ -88,7 +97,7 @@ where
             // Another change may have been overwritten with this one, member by member.
             let newest = self.newest.lock().version;
             if newest == version {
-                return;
+                return Ok(());
             }
             version = newest;
         }

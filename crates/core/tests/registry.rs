@@ -1,10 +1,11 @@
 //! One policy per key: bounded, found by borrowed key, forgotten when idle, changed as a whole.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use salve_core::{Hold, Keyed, Members, Registry, RegistryConfig, RegistryCounts, Single};
+use salve_core::{Hold, Keyed, Member, Members, Registry, RegistryConfig, RegistryCounts, Single};
 use tokio::time::advance;
 
 const IDLE: Duration = Duration::from_secs(1);
@@ -29,6 +30,14 @@ impl Keyed for Quota {
     fn is_evictable(&self) -> bool {
         !self.is_used.load(Ordering::SeqCst)
     }
+}
+
+fn store(member: &Member<String, Quota>, &most: &u32) {
+    member.most.store(most, Ordering::SeqCst);
+}
+
+const fn same(most: u32) -> Result<u32, Infallible> {
+    Ok(most)
 }
 
 fn bounds(max_keys: usize) -> RegistryConfig {
@@ -93,7 +102,9 @@ async fn a_key_is_kept_while_it_is_used() {
 async fn a_change_reaches_all_that_there_are_and_all_that_are_made_later() {
     let members = members(1);
     let early = members.get_or_make(Cow::Borrowed("early"));
-    members.change(5, |member, &most| member.most.store(most, Ordering::SeqCst));
+    assert_eq!(members.change(|_| Err("no"), |_, _| panic!("not changed")), Err("no"));
+    assert_eq!(members.settings(), 1);
+    members.change(|most| same(most + 4), store).unwrap();
     assert_eq!((early.most(), members.overflow().most(), members.settings()), (5, 5, 5));
     assert_eq!(members.get_or_make(Cow::Borrowed("late")).most(), 5);
     let mut each = members.each(Quota::most);
@@ -106,13 +117,14 @@ async fn of_two_changes_that_meet_the_last_one_holds_everywhere() {
     let members = members(1);
     members.get_or_make(Cow::Borrowed("a"));
     let mut meets = true;
-    members.change(2, |member, &most| {
+    let late = |member: &Member<_, _>, most: &u32| {
         // Another change comes and ends before this one has written anything.
         if std::mem::take(&mut meets) {
-            members.change(3, |member, &most| member.most.store(most, Ordering::SeqCst));
+            members.change(|_| same(3), store).unwrap();
         }
-        member.most.store(most, Ordering::SeqCst);
-    });
+        store(member, most);
+    };
+    members.change(|_| same(2), late).unwrap();
     assert!(members.everyone().iter().all(|member| member.most() == 3));
     assert_eq!(members.settings(), 3);
 }
