@@ -5,6 +5,7 @@
 mod backon;
 mod bare;
 mod failsafe;
+mod governor;
 mod keyed;
 mod recloser;
 mod salve;
@@ -20,13 +21,14 @@ pub(crate) const BARE: &str = "bare / service";
 pub(crate) const BREAKER_CLOSED: &str = "breaker closed";
 pub(crate) const BREAKER_OPEN: &str = "breaker open";
 pub(crate) const BULKHEAD: &str = "bulkhead";
+pub(crate) const RATE_LIMIT: &str = "rate limit";
 pub(crate) const RETRY: &str = "retry";
 pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const FALLBACK: &str = "fallback";
 pub(crate) const FULL: &str = "full stack";
 
-const GROUPS: [&str; 8] =
-    ["bare", BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, RETRY, TIMEOUT, FALLBACK, FULL];
+const GROUPS: [&str; 9] =
+    ["bare", BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, RATE_LIMIT, RETRY, TIMEOUT, FALLBACK, FULL];
 
 /// Every case, grouped by pattern, the bare service first.
 pub(crate) fn cases() -> Vec<Case> {
@@ -36,6 +38,7 @@ pub(crate) fn cases() -> Vec<Case> {
         keyed::cases(),
         recloser::cases(),
         failsafe::cases(),
+        governor::cases(),
         tower::cases(),
         tower_resilience::cases(),
         backon::cases(),

@@ -111,14 +111,10 @@ impl<W> Line<W> {
         first.waker.take()
     }
 
-    /// Whether a ticket has been served.
-    pub(crate) fn is_served(&self, ticket: Ticket) -> bool {
-        self.index(ticket).is_some_and(|index| index < self.served)
-    }
-
-    /// What those cost who stand before a ticket that waits, and what it costs itself.
+    /// What those cost who stand before a ticket, and what it costs itself; `None` once it has
+    /// been served.
     pub(crate) fn ahead_of(&self, ticket: Ticket) -> Option<(u64, u32)> {
-        let index = self.index(ticket)?;
+        let index = self.index(ticket).filter(|index| *index >= self.served)?;
         let ahead = self.entries.range(self.served..index).map(|it| u64::from(it.cost)).sum();
         Some((ahead, self.entries[index].cost))
     }

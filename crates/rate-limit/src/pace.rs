@@ -46,9 +46,6 @@ impl Pace {
     #[inline]
     pub(crate) const fn ask(self, paid_until: u64, cost: u32, now: u64) -> Turn {
         let price = self.price(cost);
-        if price == 0 {
-            return Turn::Granted(paid_until);
-        }
         if price > self.depth {
             return Turn::Never;
         }

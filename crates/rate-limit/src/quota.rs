@@ -91,9 +91,9 @@ impl Quota {
         let check = Check::room(ROOM);
         check.range("calls", self.calls, 1, 1_000_000_000)?;
         check.duration("period", self.period, Duration::from_millis(1), LONGEST)?;
-        check.range("burst", self.burst, 1, 1_000_000)?;
         let least = || format!("at most {} in {:?}", times(self.period, LEAST), self.period);
         check.that("calls", self.calls, self.period / self.calls >= LEAST, least())?;
+        check.range("burst", self.burst, 1, 1_000_000)?;
         let saved_up = self.interval().saturating_mul(self.burst);
         let most =
             || format!("at most {}: saved up within 31 days", times(LONGEST, self.interval()));

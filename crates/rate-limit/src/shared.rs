@@ -95,9 +95,12 @@ impl Shared {
         }
     }
 
-    /// Charges a call that may be made now.
+    /// Charges a call that may be made now. One that costs nothing always may.
     #[inline]
     pub(crate) fn try_take(&self, cost: u32, now: Moment) -> Quick {
+        if cost == 0 {
+            return Quick::Granted;
+        }
         let mut seen = Word(self.word.load(Ordering::Acquire));
         loop {
             if seen.must_ask() {
@@ -166,11 +169,10 @@ impl Shared {
     ) -> Answer {
         let mut waker = Some(waker.clone());
         let answer = self.locked(now, |inner, word| {
-            let Some((ahead, cost)) = inner.line.ahead_of(ticket) else { return Answer::Granted };
-            if inner.line.is_served(ticket) {
+            let Some((ahead, cost)) = inner.line.ahead_of(ticket) else {
                 drop(inner.line.give_back(ticket));
                 return Answer::Granted;
-            }
+            };
             let turn = self.pace().turn_behind(word.paid_until(), ahead, cost, now.as_nanos());
             let refusal = match turn {
                 Turn::At(at) if patience.give_up <= now => {
