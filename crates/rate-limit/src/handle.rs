@@ -6,8 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use salve_core::{
-    CallContext, ConfigError, Hold, Lazily, Moment, Observe, Ratio, Refusable, Rejection,
-    Subscription, clock,
+    ConfigError, Hold, Lazily, Moment, Observe, Ratio, Refusable, Rejection, Subscription, clock,
 };
 
 use crate::config::{Config, Settings, validate_scale};
@@ -149,7 +148,7 @@ impl<L: Lane> Handle<L> {
     /// if it costs more than a burst, so that it could never be let through.
     #[inline]
     pub fn check_n(&self, cost: u32) -> Result<(), Rejection> {
-        let now = CallContext::current().now();
+        let now = clock::now();
         match self.shared().try_take(cost, now) {
             Quick::Granted => Ok(()),
             Quick::Not(turn) => refuse(&self.0, Refusal::of(turn, cost), now),

@@ -21,6 +21,9 @@ pub(crate) struct Pace {
     pub(crate) depth: u64,
 }
 
+/// No moment after this is told from it: 36 years from the clock's origin.
+pub(crate) const FARTHEST: u64 = (1 << 60) - 1;
+
 /// What a call is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -49,16 +52,20 @@ impl Pace {
         if price > self.depth {
             return Turn::Never;
         }
+        // Neither sum can overflow: no moment, debt or depth takes more than 61 bits.
         let start = if paid_until > now { paid_until } else { now };
-        let end = start.saturating_add(price);
-        let earliest = end.saturating_sub(self.depth);
-        if earliest <= now { Turn::Granted(end) } else { Turn::At(earliest) }
+        let end = start.wrapping_add(price);
+        if end <= now.wrapping_add(self.depth) {
+            Turn::Granted(end)
+        } else {
+            Turn::At(end - self.depth)
+        }
     }
 
     /// When a call may be made that comes after others which cost so much together.
     pub(crate) fn turn_behind(self, paid_until: u64, ahead: u64, cost: u32, now: u64) -> Turn {
         let ahead = self.interval.saturating_mul(ahead);
-        self.ask(paid_until.max(now).saturating_add(ahead), cost, now)
+        self.ask(paid_until.max(now).saturating_add(ahead).min(FARTHEST), cost, now)
     }
 
     #[inline]
@@ -77,7 +84,7 @@ impl Pace {
         let spent = u128::from(paid_until.saturating_sub(now));
         let spent = (spent * u128::from(to.interval)).div_ceil(u128::from(self.interval.max(1)));
         let spent = u64::try_from(spent).unwrap_or(u64::MAX);
-        if spent == 0 { paid_until } else { now.saturating_add(spent) }
+        if spent == 0 { paid_until } else { now.saturating_add(spent).min(FARTHEST) }
     }
 
     /// How many calls could be made at `now`.

@@ -2,15 +2,13 @@
 
 /// Until when everything granted is paid for, and how to go about changing that.
 ///
-/// Time takes 60 bits, which is 36 years from the clock's origin; what is owed beyond that is
-/// forgotten. The version tells a word from one of the same time under other settings: it would
+/// Time takes 60 bits, which is [36 years](crate::pace::FARTHEST) from the clock's origin. The version tells a word from one of the same time under other settings: it would
 /// take eight changes of settings between two instructions for a call to be charged at a price
 /// that no longer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word(pub(crate) u64);
 
 const TIME: u32 = 4;
-const FARTHEST: u64 = u64::MAX >> TIME;
 const VERSION: u64 = 0b1110;
 const NEXT: u64 = 0b0010;
 
@@ -34,7 +32,6 @@ impl Word {
     /// The same version with another time, and open to all.
     #[inline]
     pub(crate) const fn with_paid_until(self, time: u64) -> Self {
-        let time = if time > FARTHEST { FARTHEST } else { time };
         Self(time << TIME | self.0 & VERSION)
     }
 
