@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use indexmap::map::RawEntryApiV1;
 use indexmap::map::raw_entry_v1::RawEntryMut;
 
-use crate::sync::Lock;
+use crate::sync::{Lock, MutexGuard};
 use crate::{Check, ConfigError, Lookup, Member, Moment, clock};
 
 /// A policy that a [`Registry`] may keep one of per key.
@@ -127,15 +127,34 @@ where
     where
         Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
-        let now = clock::now();
+        self.get_or_make_at(key, clock::now())
+    }
+
+    /// The policy of `key`, made now if there is none, for who has read the clock.
+    pub fn get_or_make_at<Q>(&self, key: Cow<'_, Q>, now: Moment) -> Member<K, P>
+    where
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
+    {
         let hash = self.hasher.hash_one(key.as_ref());
-        // Dropped after the lock: keys and policies may run code of the user's when they go.
-        let mut forgotten = Vec::new();
-        let mut shard = self.shard(hash).lock();
+        let shard = self.shard(hash).lock();
         if let Some(entry) = shard.find(hash, key.as_ref()) {
             entry.note_use(now);
             return entry.clone();
         }
+        self.make_entry(shard, hash, key.into_owned(), now)
+    }
+
+    #[cold]
+    fn make_entry(
+        &self,
+        shard: MutexGuard<'_, Shard<K, P>>,
+        hash: u64,
+        key: K,
+        now: Moment,
+    ) -> Member<K, P> {
+        // Dropped after the lock: keys and policies may run code of the user's when they go.
+        let mut forgotten = Vec::new();
+        let mut shard = shard;
         shard.forget_idle(now, self.config.idle_after, &mut forgotten);
         self.keys.fetch_sub(forgotten.len(), Ordering::Relaxed);
         self.evicted.fetch_add(forgotten.len() as u64, Ordering::Relaxed);
@@ -145,7 +164,6 @@ where
             self.overflowed.fetch_add(1, Ordering::Relaxed);
             return self.overflow.clone();
         }
-        let key = key.into_owned();
         let policy = (self.make)(Some(&key));
         let entry = Member::new(Some(key), policy, now);
         shard.insert(hash, entry.clone());
