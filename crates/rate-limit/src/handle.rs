@@ -148,7 +148,11 @@ impl<L: Lane> Handle<L> {
     /// if it costs more than a burst, so that it could never be let through.
     #[inline]
     pub fn check_n(&self, cost: u32) -> Result<(), Rejection> {
-        let now = clock::now();
+        self.check_at(cost, clock::now())
+    }
+
+    #[inline]
+    pub(crate) fn check_at(&self, cost: u32, now: Moment) -> Result<(), Rejection> {
         match self.shared().try_take(cost, now) {
             Quick::Granted => Ok(()),
             Quick::Not(turn) => refuse(&self.0, Refusal::of(turn, cost), now),

@@ -116,7 +116,8 @@ impl<K: Key> KeyedHandle<K> {
     where
         Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
-        self.of(key).check()
+        let now = clock::now();
+        Handle::on(self.0.members.get_or_make_at(Cow::Borrowed(key), now)).check_at(1, now)
     }
 
     /// Waits for the turn of one call of `key`.
