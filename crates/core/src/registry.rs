@@ -72,13 +72,16 @@ pub struct RegistryCounts {
 pub struct Registry<K, P> {
     shards: Box<[Lock<Shard<K, P>>]>,
     hasher: RandomState,
-    make: Box<dyn Fn(Option<&K>) -> P + Send + Sync>,
+    make: Box<Make<K, P>>,
     overflow: Member<K, P>,
     config: RegistryConfig,
     keys: AtomicUsize,
     evicted: AtomicU64,
     overflowed: AtomicU64,
 }
+
+/// Makes the policy of a key, or the overflow policy.
+type Make<K, P> = dyn Fn(Option<&K>) -> P + Send + Sync;
 
 struct Shard<K, P> {
     /// Found by hash and key; the policies stand in a row so that the hand can walk over them.

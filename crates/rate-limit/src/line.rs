@@ -80,20 +80,23 @@ impl<W> Line<W> {
         ticket
     }
 
-    /// Serves the first who waits if its turn has come, and returns what wakes it.
+    /// Serves the first who waits if its turn has come, hands out what wakes it, and says whether
+    /// it did.
     pub(crate) fn serve(
         &mut self,
         pace: Pace,
         paid_until: &mut u64,
         now: u64,
-    ) -> Option<Option<W>> {
-        let first = self.entries.get_mut(self.served)?;
-        let Turn::Granted(end) = pace.ask(*paid_until, first.cost, now) else { return None };
+        wake: impl FnOnce(Option<W>),
+    ) -> bool {
+        let Some(first) = self.entries.get_mut(self.served) else { return false };
+        let Turn::Granted(end) = pace.ask(*paid_until, first.cost, now) else { return false };
         *paid_until = end;
         first.end = end;
         self.served += 1;
         self.cost -= u64::from(first.cost);
-        Some(first.waker.take())
+        wake(first.waker.take());
+        true
     }
 
     /// What wakes the first who waits, if it would not look in time by itself.

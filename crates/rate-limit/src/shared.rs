@@ -45,7 +45,7 @@ pub(crate) struct Patience {
 ///
 /// # Invariants
 /// 1. `interval` and `depth` are written only while `ASK` is set in the word, and the version
-///    changes with them: whoever exchanges an unchanged word has charged what holds.
+///    changes with them: whoever finds the word unchanged has read what holds.
 /// 2. `ASK` is set while somebody works under the lock or waits: then nobody is granted anything
 ///    without the lock, and nobody overtakes the line.
 /// 3. Whoever works under the lock serves all whose turn has come. The first who still waits is
@@ -90,8 +90,8 @@ impl Shared {
     #[inline]
     fn pace(&self) -> Pace {
         Pace {
-            interval: self.interval.load(Ordering::Relaxed),
-            depth: self.depth.load(Ordering::Relaxed),
+            interval: self.interval.load(Ordering::Acquire),
+            depth: self.depth.load(Ordering::Acquire),
         }
     }
 
@@ -107,7 +107,15 @@ impl Shared {
                 return Quick::Ask;
             }
             let turn = self.pace().ask(seen.paid_until(), cost, now.as_nanos());
-            let Turn::Granted(end) = turn else { return Quick::Not(turn) };
+            let Turn::Granted(end) = turn else {
+                // What was read may be half old and half new, unless the word is as it was.
+                let again = Word(self.word.load(Ordering::Relaxed));
+                if again == seen {
+                    return Quick::Not(turn);
+                }
+                seen = Word(self.word.load(Ordering::Acquire));
+                continue;
+            };
             let charged = seen.with_paid_until(end);
             // To release keeps the pace that was read from being one that was written later.
             match self.word.compare_exchange_weak(
@@ -251,11 +259,10 @@ impl Shared {
         let pace = self.pace();
         let mut paid_until = word.paid_until();
         while !wakes.is_full() {
-            let Some(waker) = line.serve(pace, &mut paid_until, now.as_nanos()) else {
+            if !line.serve(pace, &mut paid_until, now.as_nanos(), |waker| wakes.add(waker)) {
                 return false;
-            };
+            }
             *word = word.with_paid_until(paid_until);
-            wakes.add(waker);
         }
         true
     }
@@ -275,8 +282,8 @@ impl Shared {
             let convert = |until| old.convert(until, new, now.as_nanos());
             inner.line.convert(convert);
             inner.line.reconfigure(settings.config.queue as usize);
-            self.interval.store(new.interval, Ordering::Relaxed);
-            self.depth.store(new.depth, Ordering::Relaxed);
+            self.interval.store(new.interval, Ordering::Release);
+            self.depth.store(new.depth, Ordering::Release);
             self.tier.store(tier.0.into(), Ordering::Relaxed);
             *word = word.next_version().with_paid_until(convert(word.paid_until()));
             Ok((std::mem::replace(&mut inner.settings, settings), before))

@@ -39,7 +39,7 @@ async fn gv01_keys_that_are_no_longer_used_do_not_stay() {
 
 /// Two in 10 ms, three asked for, then a second without calls: others then grant 205 or 199.
 #[tokio::test(start_paused = true)]
-async fn failsafe_an_idle_period_after_a_deficit_grants_no_more_than_the_burst() {
+async fn fj01_an_idle_period_after_a_deficit_grants_no_more_than_the_burst() {
     let limit = limit(Quota::new(2, 10 * MS));
     assert_eq!(pass(&limit), 2);
     // A deficit: calls that wait, and a smaller burst than has been spent.
@@ -60,7 +60,7 @@ async fn failsafe_an_idle_period_after_a_deficit_grants_no_more_than_the_burst()
 }
 
 #[tokio::test(start_paused = true)]
-async fn resilience4j_a_limit_that_was_not_set_is_one_that_limits() {
+async fn rj01_a_limit_that_was_not_set_is_one_that_limits() {
     // Its default period is 500 nanoseconds: a hundred million calls a second.
     let limit = Handle::new(Config::default()).unwrap();
     assert_eq!(limit.config().tiers, Config::new("any", Quota::per_minute(100)).tiers);
@@ -69,9 +69,9 @@ async fn resilience4j_a_limit_that_was_not_set_is_one_that_limits() {
     assert_eq!(pass(&limit), 1);
 }
 
-/// A call and a refusal at the end of one window and the beginning of the next.
+/// Ten calls at the end of one second and none at the beginning of the next.
 #[tokio::test(start_paused = true)]
-async fn fixed_windows_let_two_allowances_through_at_their_border() {
+async fn there_is_no_border_between_windows_at_which_two_allowances_pass() {
     let limit = limit(Quota::new(10, Duration::from_secs(1)));
     advance(995 * MS).await;
     let before = pass(&limit);
@@ -80,7 +80,7 @@ async fn fixed_windows_let_two_allowances_through_at_their_border() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tower_a_limit_that_is_spent_holds_up_no_readiness_and_no_place() {
+async fn a_limit_that_is_spent_holds_up_no_readiness_and_no_place() {
     let (probe, control) = Probe::new();
     let pool = tower::limit::ConcurrencyLimit::new(probe, 1);
     let layer =
@@ -96,7 +96,7 @@ async fn tower_a_limit_that_is_spent_holds_up_no_readiness_and_no_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tower_clones_share_one_rate() {
+async fn clones_share_one_rate() {
     let (probe, control) = Probe::new();
     let layer = RateLimitLayer::new(Config::new("peers", Quota::per_second(5))).unwrap();
     let services = [layer.layer(probe.clone()), layer.layer(probe)];
@@ -107,9 +107,9 @@ async fn tower_clones_share_one_rate() {
     assert_eq!(control.calls(), 5);
 }
 
-/// governor's waiters all sleep until the same moment and then race for one place.
+/// Where waiters only sleep and ask again, they wake together and race for one turn.
 #[tokio::test(start_paused = true)]
-async fn governor_waiters_are_served_in_order_and_each_once() {
+async fn waiters_are_served_in_order_and_each_once() {
     let limit = limit(Quota::per_second(100).smooth());
     limit.check().unwrap();
     let mut calls = (0..5).map(|_| spawn(limit.until_allowed())).collect::<Vec<_>>();
@@ -122,9 +122,8 @@ async fn governor_waiters_are_served_in_order_and_each_once() {
     }
 }
 
-/// Peers that are asked for more than a burst wait for ever or panic.
 #[tokio::test(start_paused = true)]
-async fn governor_more_than_a_burst_is_an_error_and_not_a_wait() {
+async fn more_than_a_burst_is_an_error_and_not_a_wait() {
     let limit = limit(Quota::per_second(5));
     let rejection = limit.until_n_allowed(6).await.unwrap_err();
     assert_eq!((rejection.reason(), rejection.sent()), (Reason::TooCostly, Sent::No));

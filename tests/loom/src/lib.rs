@@ -7,4 +7,5 @@
 mod admission;
 mod budget;
 mod line;
+mod pace;
 mod stripes;

@@ -16,6 +16,7 @@ const ENGINES: &[(&str, &[&str])] = &[
         "crates/core",
         &["buckets.rs", "budget/", "moment.rs", "outcome.rs", "ratio.rs", "registry.rs"],
     ),
+    ("crates/rate-limit", &["line.rs", "pace.rs", "quota.rs", "tiers.rs", "word.rs"]),
     ("crates/retry", &["attempts.rs", "backoff.rs"]),
     ("crates/timeout", &["limits.rs"]),
 ];
