@@ -314,10 +314,10 @@ impl Shared {
 }
 
 impl Keyed for Shared {
-    /// One that has spent something, or is waited for, must not be forgotten: it would return
-    /// with a full burst.
+    /// One that has spent something must not be forgotten: it would return with a full burst. Who
+    /// waits for it holds it, and waits because something was spent.
     fn is_evictable(&self) -> bool {
         let word = Word(self.word.load(Ordering::Acquire));
-        !word.must_ask() && word.paid_until() <= clock::now().as_nanos()
+        word.paid_until() <= clock::now().as_nanos()
     }
 }

@@ -422,6 +422,13 @@ async fn all_keys_follow_new_settings_and_scale_with_what_each_has_spent() {
 }
 
 #[test]
+fn an_interval_is_rounded_up_so_that_the_rate_is_never_exceeded() {
+    assert_eq!(Quota::per_second(7).interval(), Duration::from_nanos(142_857_143));
+    assert_eq!(Quota::per_minute(500).interval(), 120 * MS);
+    assert_eq!(Quota::per_hour(7).to_string(), "7 in 3600s, 7 at once");
+}
+
+#[test]
 fn settings_out_of_bounds_are_named() {
     let quota = Quota::per_second(10);
     for (config, text) in [
