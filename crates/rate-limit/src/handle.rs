@@ -92,15 +92,10 @@ impl Handle {
     /// # Errors
     /// If a setting is out of bounds, or a tier has gone; then nothing has changed.
     pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
-        let mut followed = None;
         self.shared().change(clock::now(), |settings, tier| {
-            let new = Arc::new(settings.follow(config)?);
-            followed = Some(Arc::clone(&new));
-            Ok((new, tier))
+            Ok((Arc::new(settings.follow(config)?), tier))
         })?;
-        if let Some(settings) = followed {
-            self.shared().policy().reconfigure(&settings);
-        }
+        self.shared().policy().reconfigure(&self.shared().settings());
         self.shared().policy().tell(|| None, || Event::Reconfigured);
         Ok(())
     }

@@ -20,7 +20,7 @@ fn pass(limit: &Handle) -> usize {
     (0..100_000).take_while(|_| limit.check().is_ok()).count()
 }
 
-/// A million keys, each used once: they are bounded, and forgotten without being asked to.
+/// A hundred thousand keys, each used once: bounded, and forgotten without being asked to.
 #[tokio::test(start_paused = true)]
 async fn gv01_keys_that_are_no_longer_used_do_not_stay() {
     let bounds = RegistryConfig::default().with_max_keys(1_000).with_idle_after(MS);
