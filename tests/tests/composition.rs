@@ -131,7 +131,11 @@ async fn every_room_treats_every_rejection_by_the_same_table() {
     for reason in Reason::ALL {
         let never = matches!(
             reason,
-            Reason::DeadlineExceeded | Reason::Closing | Reason::Disabled | Reason::Shed
+            Reason::DeadlineExceeded
+                | Reason::TooCostly
+                | Reason::Closing
+                | Reason::Disabled
+                | Reason::Shed
         );
         for sent in [false, true] {
             for repeatable in [false, true] {

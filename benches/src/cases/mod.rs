@@ -6,6 +6,8 @@ mod backon;
 mod bare;
 mod degradation;
 mod failsafe;
+mod governor;
+mod keyed;
 mod recloser;
 mod salve;
 mod tower;
@@ -20,6 +22,7 @@ pub(crate) const BARE: &str = "bare / service";
 pub(crate) const BREAKER_CLOSED: &str = "breaker closed";
 pub(crate) const BREAKER_OPEN: &str = "breaker open";
 pub(crate) const BULKHEAD: &str = "bulkhead";
+pub(crate) const RATE_LIMIT: &str = "rate limit";
 pub(crate) const RETRY: &str = "retry";
 pub(crate) const HEDGE: &str = "hedge, not late";
 pub(crate) const TIMEOUT: &str = "timeout";
@@ -32,6 +35,7 @@ const GROUPS: &[&str] = &[
     BREAKER_CLOSED,
     BREAKER_OPEN,
     BULKHEAD,
+    RATE_LIMIT,
     RETRY,
     HEDGE,
     TIMEOUT,
@@ -46,8 +50,10 @@ pub(crate) fn cases() -> Vec<Case> {
         bare::cases(),
         salve::cases(),
         degradation::cases(),
+        keyed::cases(),
         recloser::cases(),
         failsafe::cases(),
+        governor::cases(),
         tower::cases(),
         tower_resilience::cases(),
         backon::cases(),

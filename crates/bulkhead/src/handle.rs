@@ -3,15 +3,14 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 
-use salve_core::sync::Arc;
 use salve_core::{
-    Class, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe, Reading,
-    Reason, Refusable, Rejection, Sensor, Subscription, Unit,
+    Class, ConfigError, Effector, ErrorsAreFailures, Lazily, Lever, Name, NoSuchLever, Observe,
+    Reading, Reason, Refusable, Rejection, Sensor, Subscription, Unit,
 };
 
 use crate::config::{Config, validate_places};
 use crate::event::Event;
-use crate::future::{Acquire, Lazily, ResponseFuture};
+use crate::future::{Acquire, ResponseFuture};
 use crate::idle::Idle;
 use crate::lane::{Lane, Single};
 use crate::permit::Permit;
@@ -62,7 +61,7 @@ impl Handle {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let policy = Policy::new(&config);
-        Ok(Self(Single(Arc::new(Shared::new(config, policy)))))
+        Ok(Self(Single::new(Shared::new(config, policy))))
     }
 
     /// Takes a place without waiting.
@@ -182,7 +181,7 @@ impl Handle {
     }
 
     fn shared(&self) -> &Shared {
-        &self.0.0
+        &self.0
     }
 }
 

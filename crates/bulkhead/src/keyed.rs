@@ -1,21 +1,19 @@
 //! One bulkhead per key, such as a host or a tenant.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use salve_core::sync::Lock;
 use salve_core::{
-    ConfigError, ErrorsAreFailures, Observe, Refusable, Registry, RegistryConfig, RegistryCounts,
-    Rejection, Subscription,
+    ConfigError, ErrorsAreFailures, Key, Lazily, Lookup, Members, Observe, Refusable,
+    RegistryConfig, RegistryCounts, Rejection, Subscription,
 };
 
 use crate::config::Config;
 use crate::event::Event;
-use crate::future::{Acquire, Lazily, ResponseFuture};
+use crate::future::{Acquire, ResponseFuture};
 use crate::handle::{set_closed, try_acquire};
 use crate::idle::Idle;
 use crate::lane::Member;
@@ -41,10 +39,8 @@ use crate::status::{CallCounts, Status};
 pub struct KeyedHandle<K>(Arc<KeyedFront<K>>);
 
 struct KeyedFront<K> {
-    bulkheads: Registry<K, Shared>,
+    members: Members<K, Shared, Config>,
     policy: Arc<Policy>,
-    /// What new bulkheads are made from.
-    config: Arc<Lock<Config>>,
 }
 
 impl<K> Clone for KeyedHandle<K> {
@@ -55,14 +51,11 @@ impl<K> Clone for KeyedHandle<K> {
 
 impl<K> fmt::Debug for KeyedHandle<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeyedHandle").field(&self.0.bulkheads).finish()
+        f.debug_tuple("KeyedHandle").field(&self.0.members).finish()
     }
 }
 
-impl<K> KeyedHandle<K>
-where
-    K: fmt::Display + Hash + Eq + Send + Sync + 'static,
-{
+impl<K: Key> KeyedHandle<K> {
     /// No bulkheads yet; each is made, with every place free, when its key is first used.
     ///
     /// # Errors
@@ -70,23 +63,17 @@ where
     pub fn new(config: Config, bounds: RegistryConfig) -> Result<Self, ConfigError> {
         config.validate()?;
         let policy = Policy::new(&config);
-        let shared_policy = Arc::clone(&policy);
-        let config = Arc::new(Lock::new(config));
-        let newest = Arc::clone(&config);
-        let make = move || {
-            let policy = Arc::clone(&shared_policy);
-            Shared::new(newest.lock().clone(), policy)
-        };
-        let bulkheads = Registry::new(bounds, make)?;
-        Ok(Self(Arc::new(KeyedFront { bulkheads, policy, config })))
+        let shared = Arc::clone(&policy);
+        let make = move |_: Option<&K>, config| Shared::new(config, Arc::clone(&shared));
+        let members = Members::new(bounds, config, make)?;
+        Ok(Self(Arc::new(KeyedFront { members, policy })))
     }
 
     pub(crate) fn lane<Q>(&self, key: Cow<'_, Q>) -> Member<K>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
-        Member(self.0.bulkheads.get_or_make(key))
+        self.0.members.get_or_make(key)
     }
 
     /// Takes a place of `key` without waiting.
@@ -95,8 +82,7 @@ where
     /// A [`Rejection`] if none is free.
     pub fn try_acquire<Q>(&self, key: &Q) -> Result<Permit<Member<K>>, Rejection>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
         try_acquire(&self.lane(Cow::Borrowed(key)))
     }
@@ -107,8 +93,7 @@ where
     /// As with [`Handle::acquire`](crate::Handle::acquire).
     pub fn acquire<Q>(&self, key: &Q) -> Acquire<Member<K>>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
         Acquire::new(self.lane(Cow::Borrowed(key)), None)
     }
@@ -126,8 +111,7 @@ where
         work: Work,
     ) -> ResponseFuture<Lazily<Work, F>, ErrorsAreFailures, Member<K>>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
         Work: FnOnce() -> F,
         F: Future<Output = Result<T, E>>,
         E: Refusable,
@@ -136,73 +120,44 @@ where
     }
 
     /// The status of the bulkhead of `key`; `None` if the key is not kept.
-    pub fn status<Q>(&self, key: &Q) -> Option<Status>
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        self.0.bulkheads.get(key).map(|member| member.status())
+    pub fn status<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<Status> {
+        self.0.members.get(key).map(|member| member.status())
     }
 
     /// Every key that is kept, with its bulkhead's status.
     #[must_use]
-    pub fn statuses(&self) -> Vec<(K, Status)>
-    where
-        K: Clone,
-    {
-        let kept = self.0.bulkheads.entries();
-        kept.iter().filter_map(|entry| Some((entry.key()?.clone(), entry.status()))).collect()
+    pub fn statuses(&self) -> Vec<(K, Status)> {
+        self.0.members.each(Shared::status)
     }
 
     /// The status of the bulkhead that keys share for which there was no room.
     #[must_use]
     pub fn overflow_status(&self) -> Status {
-        self.0.bulkheads.overflow().status()
+        self.0.members.overflow().status()
     }
 
     /// Takes no new calls of `key`; `false` if the key is not kept.
-    pub fn close<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
+    pub fn close<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> bool {
         self.set_closed(key, true)
     }
 
     /// Takes calls of `key` again; `false` if the key is not kept.
-    pub fn open<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
+    pub fn open<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> bool {
         self.set_closed(key, false)
     }
 
-    fn set_closed<Q>(&self, key: &Q, closed: bool) -> bool
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        let member = self.0.bulkheads.get(key).map(Member);
-        member.inspect(|member| set_closed(member, closed)).is_some()
+    fn set_closed<Q: ?Sized + Lookup<K>>(&self, key: &Q, closed: bool) -> bool {
+        self.0.members.get(key).inspect(|member| set_closed(member, closed)).is_some()
     }
 
     /// Waits until nothing of `key` is in use and nobody waits; `None` if the key is not kept.
-    pub fn idle<Q>(&self, key: &Q) -> Option<Idle<Member<K>>>
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        self.0.bulkheads.get(key).map(|member| Idle::new(Member(member)))
+    pub fn idle<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<Idle<Member<K>>> {
+        self.0.members.get(key).map(Idle::new)
     }
 
     /// Forgets `key` and its bulkhead; calls that hold or wait for a place finish with it.
-    pub fn remove<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        self.0.bulkheads.remove(key)
+    pub fn remove<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> bool {
+        self.0.members.remove(key)
     }
 
     /// Lets every bulkhead, those made later too, follow new settings, all or nothing.
@@ -212,13 +167,11 @@ where
     pub fn reconfigure(&self, mut config: Config) -> Result<(), ConfigError> {
         config.validate()?;
         config.name = self.0.policy.origin.name().clone();
-        *self.0.config.lock() = config.clone();
-        for member in self.0.bulkheads.entries().iter().chain([self.0.bulkheads.overflow()]) {
+        let new = |_: &Config| Ok(config);
+        self.0.members.change(new, |member, config| {
             member.reconfigure(config.clone());
-            let key = || member.key().map(ToString::to_string);
-            self.0.policy.tell(key, Event::Reconfigured);
-        }
-        Ok(())
+            self.0.policy.tell(|| member.key_text(), Event::Reconfigured);
+        })
     }
 
     /// What all bulkheads together have counted.
@@ -230,7 +183,7 @@ where
     /// How many keys are kept, and what became of others.
     #[must_use]
     pub fn registry_counts(&self) -> RegistryCounts {
-        self.0.bulkheads.counts()
+        self.0.members.counts()
     }
 
     /// Opens a channel that holds up to `capacity` events, each with its key.

@@ -67,7 +67,6 @@ mod service;
 mod shared;
 mod status;
 mod turn;
-mod wakes;
 mod word;
 
 pub use config::{Config, Order};

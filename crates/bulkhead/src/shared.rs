@@ -5,14 +5,13 @@ use std::task::Waker;
 use std::time::Duration;
 
 use salve_core::sync::{AtomicU64, Lock, MutexGuard, Ordering};
-use salve_core::{Class, Enforcement, Keyed, Reason};
+use salve_core::{Class, Enforcement, Keyed, Reason, Wakes};
 
 use crate::compartment::{Compartment, Fate, LinedUp, Ticket};
 use crate::config::Config;
 use crate::idle::{IdlerId, Idlers};
 use crate::policy::{Policy, Refusal};
 use crate::status::Status;
-use crate::wakes::Wakes;
 use crate::word::Word;
 
 /// The answer to a call that found no place free.

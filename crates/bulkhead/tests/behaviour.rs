@@ -407,7 +407,7 @@ fn by_host(host: &u32) -> Cow<'_, str> {
 async fn each_key_has_places_of_its_own() {
     let ssh = config(3, 1);
     let hosts = KeyedHandle::<String>::new(ssh, RegistryConfig::default()).unwrap();
-    let layer = KeyedBulkheadLayer::<str, _>::new(hosts.clone(), by_host);
+    let layer = KeyedBulkheadLayer::new(hosts.clone(), by_host);
     let (probe, control) = Probe::new();
     control.set(Mode::Hold);
     let service = layer.layer(probe);

@@ -1,16 +1,14 @@
 //! One breaker per key, such as a host or a tenant.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
-use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use salve_core::sync::Lock;
 use salve_core::{
-    ConfigError, ErrorsAreFailures, Observe, Refusable, Registry, RegistryConfig, RegistryCounts,
-    Rejection, Subscription, clock,
+    ConfigError, ErrorsAreFailures, Key, Lookup, Members, Observe, Refusable, RegistryConfig,
+    RegistryCounts, Rejection, Subscription, clock,
 };
 
 use crate::breaker::State;
@@ -39,10 +37,8 @@ use crate::status::{CallCounts, Status};
 pub struct KeyedHandle<K>(Arc<KeyedFront<K>>);
 
 struct KeyedFront<K> {
-    breakers: Registry<K, Shared>,
+    members: Members<K, Shared, Arc<Setup>>,
     policy: Arc<Policy>,
-    /// What new breakers are made from.
-    setup: Arc<Lock<Arc<Setup>>>,
 }
 
 impl<K> Clone for KeyedHandle<K> {
@@ -53,14 +49,11 @@ impl<K> Clone for KeyedHandle<K> {
 
 impl<K> fmt::Debug for KeyedHandle<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("KeyedHandle").field(&self.0.breakers).finish()
+        f.debug_tuple("KeyedHandle").field(&self.0.members).finish()
     }
 }
 
-impl<K> KeyedHandle<K>
-where
-    K: fmt::Display + Hash + Eq + Send + Sync + 'static,
-{
+impl<K: Key> KeyedHandle<K> {
     /// No breakers yet; each is made, closed, when its key is first used.
     ///
     /// # Errors
@@ -69,10 +62,8 @@ where
         config.validate()?;
         let setup = Arc::new(Setup::new(config, false));
         let policy = Arc::clone(&setup.policy);
-        let setup = Arc::new(Lock::new(setup));
-        let newest = Arc::clone(&setup);
-        let make = move || Shared::new(Arc::clone(&newest.lock()));
-        Ok(Self(Arc::new(KeyedFront { breakers: Registry::new(bounds, make)?, policy, setup })))
+        let members = Members::new(bounds, setup, |_, setup| Shared::new(setup))?;
+        Ok(Self(Arc::new(KeyedFront { members, policy })))
     }
 
     /// Asks the breaker of `key` to make one call.
@@ -81,8 +72,7 @@ where
     /// A [`Rejection`] if it refuses.
     pub fn admit<Q>(&self, key: &Q) -> Result<Permit<Member<K>>, Rejection>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
         let origin = &self.0.policy.origin;
         self.ask(Cow::Borrowed(key)).map_err(|refusal| refusal.by(origin.clone()))
@@ -90,8 +80,7 @@ where
 
     pub(crate) fn enter<Q>(&self, key: Cow<'_, Q>) -> Entry<Member<K>>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
         match self.ask(key) {
             Ok(permit) => Entry::admitted(permit),
@@ -101,13 +90,11 @@ where
 
     fn ask<Q>(&self, key: Cow<'_, Q>) -> Result<Permit<Member<K>>, Refusal>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
-        let member = self.0.breakers.get_or_make(key);
-        let key = || member.key().map(ToString::to_string);
-        let grant = admit(&member, &self.0.policy, key)?;
-        Ok(Permit::new(Member(member), grant))
+        let member = self.0.members.get_or_make(key);
+        let grant = admit(&member, &self.0.policy, || member.key_text())?;
+        Ok(Permit::new(member, grant))
     }
 
     /// Makes one call through the breaker of `key`; every error is a failure.
@@ -123,8 +110,7 @@ where
         work: Work,
     ) -> ResponseFuture<F, ErrorsAreFailures, Member<K>>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
         Work: FnOnce() -> F,
         F: Future<Output = Result<T, E>>,
         E: Refusable,
@@ -133,58 +119,38 @@ where
     }
 
     /// What the breaker of `key` does with calls; `None` if the key is not kept.
-    pub fn state<Q>(&self, key: &Q) -> Option<State>
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        self.0.breakers.get(key).map(|member| member.word().state())
+    pub fn state<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<State> {
+        self.0.members.get(key).map(|member| member.word().state())
     }
 
     /// The status of the breaker of `key`; `None` if the key is not kept.
-    pub fn status<Q>(&self, key: &Q) -> Option<Status>
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        self.0.breakers.get(key).map(|member| member.status(clock::now()))
+    pub fn status<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<Status> {
+        self.0.members.get(key).map(|member| member.status(clock::now()))
     }
 
     /// Every key that is kept, with its breaker's status.
     #[must_use]
-    pub fn statuses(&self) -> Vec<(K, Status)>
-    where
-        K: Clone,
-    {
+    pub fn statuses(&self) -> Vec<(K, Status)> {
         let now = clock::now();
-        let kept = self.0.breakers.entries();
-        kept.iter().filter_map(|entry| Some((entry.key()?.clone(), entry.status(now)))).collect()
+        self.0.members.each(|breaker| breaker.status(now))
     }
 
     /// The status of the breaker that keys share for which there was no room.
     #[must_use]
     pub fn overflow_status(&self) -> Status {
-        self.0.breakers.overflow().status(clock::now())
+        self.0.members.overflow().status(clock::now())
     }
 
     /// Tells the breaker of `key` what to do; `false` if the key is not kept.
-    pub fn steer<Q>(&self, key: &Q, command: Command) -> bool
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        let Some(member) = self.0.breakers.get(key) else { return false };
-        member.steer(command, clock::now(), || member.key().map(ToString::to_string));
+    pub fn steer<Q: ?Sized + Lookup<K>>(&self, key: &Q, command: Command) -> bool {
+        let Some(member) = self.0.members.get(key) else { return false };
+        member.steer(command, clock::now(), || member.key_text());
         true
     }
 
     /// Forgets `key` and its breaker; calls in flight finish with it.
-    pub fn remove<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
-        self.0.breakers.remove(key)
+    pub fn remove<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> bool {
+        self.0.members.remove(key)
     }
 
     /// Lets every breaker, those made later too, follow new settings, all or nothing.
@@ -195,27 +161,24 @@ where
         config.validate()?;
         let config = Config { name: self.0.policy.origin.name().clone(), ..config };
         let setup = Arc::new(Setup { config, policy: Arc::clone(&self.0.policy) });
-        *self.0.setup.lock() = Arc::clone(&setup);
         let now = clock::now();
-        for member in self.0.breakers.entries().iter().chain([self.0.breakers.overflow()]) {
-            member.reconfigure(&setup, now, || member.key().map(ToString::to_string));
-        }
-        Ok(())
+        let new = |_: &Arc<Setup>| Ok(setup);
+        self.0.members.change(new, |member, setup| {
+            member.reconfigure(setup, now, || member.key_text());
+        })
     }
 
     /// What all breakers together have counted.
     #[must_use]
     pub fn counts(&self) -> CallCounts {
-        for member in self.0.breakers.entries().iter().chain([self.0.breakers.overflow()]) {
-            member.collect();
-        }
+        self.0.members.everyone().iter().for_each(|member| member.collect());
         self.0.policy.totals.read()
     }
 
     /// How many keys are kept, and what became of others.
     #[must_use]
     pub fn registry_counts(&self) -> RegistryCounts {
-        self.0.breakers.counts()
+        self.0.members.counts()
     }
 
     /// Opens a channel that holds up to `capacity` events, each with its key.

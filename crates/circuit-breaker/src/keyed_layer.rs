@@ -1,10 +1,9 @@
 //! The layer that puts one breaker per key around a service.
 
 use std::fmt;
-use std::hash::Hash;
 use std::task::{Context, Poll};
 
-use salve_core::{Classify, ErrorsAreFailures, KeyOf, Oneshot, Refusable};
+use salve_core::{Classify, ErrorsAreFailures, Key, KeyOf, Lookup, Oneshot, Refusable};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -13,44 +12,35 @@ use crate::keyed::KeyedHandle;
 use crate::lane::Member;
 
 /// Puts one breaker per key around a service.
-pub struct KeyedCircuitBreakerLayer<Q: ?Sized + ToOwned, By, C = ErrorsAreFailures> {
-    handle: KeyedHandle<Q::Owned>,
+#[derive(Clone)]
+pub struct KeyedCircuitBreakerLayer<K, By, C = ErrorsAreFailures> {
+    handle: KeyedHandle<K>,
     key_of: By,
     classifier: C,
 }
 
-impl<Q: ?Sized + ToOwned, By> KeyedCircuitBreakerLayer<Q, By> {
+impl<K, By> KeyedCircuitBreakerLayer<K, By> {
     /// A layer that finds a request's breaker with `key_of`; every error is a failure.
-    pub const fn new(handle: KeyedHandle<Q::Owned>, key_of: By) -> Self {
+    pub const fn new(handle: KeyedHandle<K>, key_of: By) -> Self {
         Self { handle, key_of, classifier: ErrorsAreFailures }
     }
 }
 
-impl<Q: ?Sized + ToOwned, By, C> KeyedCircuitBreakerLayer<Q, By, C> {
+impl<K, By, C> KeyedCircuitBreakerLayer<K, By, C> {
     /// Lets `classifier` say what a result means.
     #[must_use]
-    pub fn with_classifier<D>(self, classifier: D) -> KeyedCircuitBreakerLayer<Q, By, D> {
+    pub fn with_classifier<D>(self, classifier: D) -> KeyedCircuitBreakerLayer<K, By, D> {
         KeyedCircuitBreakerLayer { handle: self.handle, key_of: self.key_of, classifier }
     }
 
     /// The breakers, to read and to steer.
     #[must_use]
-    pub fn handle(&self) -> KeyedHandle<Q::Owned> {
+    pub fn handle(&self) -> KeyedHandle<K> {
         self.handle.clone()
     }
 }
 
-impl<Q: ?Sized + ToOwned, By: Clone, C: Clone> Clone for KeyedCircuitBreakerLayer<Q, By, C> {
-    fn clone(&self) -> Self {
-        Self {
-            handle: self.handle.clone(),
-            key_of: self.key_of.clone(),
-            classifier: self.classifier.clone(),
-        }
-    }
-}
-
-impl<Q: ?Sized + ToOwned, By, C> fmt::Debug for KeyedCircuitBreakerLayer<Q, By, C> {
+impl<K, By, C> fmt::Debug for KeyedCircuitBreakerLayer<K, By, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyedCircuitBreakerLayer")
             .field("handle", &self.handle)
@@ -58,8 +48,8 @@ impl<Q: ?Sized + ToOwned, By, C> fmt::Debug for KeyedCircuitBreakerLayer<Q, By, 
     }
 }
 
-impl<S, Q: ?Sized + ToOwned, By: Clone, C: Clone> Layer<S> for KeyedCircuitBreakerLayer<Q, By, C> {
-    type Service = KeyedCircuitBreaker<S, Q, By, C>;
+impl<S, K: Clone, By: Clone, C: Clone> Layer<S> for KeyedCircuitBreakerLayer<K, By, C> {
+    type Service = KeyedCircuitBreaker<S, K, By, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
         KeyedCircuitBreaker { inner, layer: self.clone() }
@@ -68,37 +58,29 @@ impl<S, Q: ?Sized + ToOwned, By: Clone, C: Clone> Layer<S> for KeyedCircuitBreak
 
 /// A service behind one breaker per key. It is always ready: each call makes a clone of the
 /// service ready once its key's breaker has let it through.
-pub struct KeyedCircuitBreaker<S, Q: ?Sized + ToOwned, By, C = ErrorsAreFailures> {
+#[derive(Clone)]
+pub struct KeyedCircuitBreaker<S, K, By, C = ErrorsAreFailures> {
     inner: S,
-    layer: KeyedCircuitBreakerLayer<Q, By, C>,
+    layer: KeyedCircuitBreakerLayer<K, By, C>,
 }
 
-impl<S: Clone, Q: ?Sized + ToOwned, By: Clone, C: Clone> Clone
-    for KeyedCircuitBreaker<S, Q, By, C>
-{
-    fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), layer: self.layer.clone() }
-    }
-}
-
-impl<S, Q: ?Sized + ToOwned, By, C> fmt::Debug for KeyedCircuitBreaker<S, Q, By, C> {
+impl<S, K, By, C> fmt::Debug for KeyedCircuitBreaker<S, K, By, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyedCircuitBreaker").field("layer", &self.layer).finish_non_exhaustive()
     }
 }
 
-impl<S, Q, By, C, Req> Service<Req> for KeyedCircuitBreaker<S, Q, By, C>
+impl<S, K, By, C, Req> Service<Req> for KeyedCircuitBreaker<S, K, By, C>
 where
     S: Service<Req> + Clone,
     S::Error: Refusable,
-    Q: ?Sized + Hash + Eq + ToOwned,
-    Q::Owned: fmt::Display + Hash + Eq + Send + Sync + 'static,
-    By: KeyOf<Req, Q>,
+    K: Key,
+    By: KeyOf<Req, Key: Lookup<K> + ToOwned<Owned = K>>,
     C: Classify<S::Response, S::Error> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<Oneshot<S, Req>, C, Member<Q::Owned>>;
+    type Future = ResponseFuture<Oneshot<S, Req>, C, Member<K>>;
 
     #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {

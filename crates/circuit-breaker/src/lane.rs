@@ -1,11 +1,9 @@
 //! How a call holds on to its breaker without writing to what other threads use.
 
-use std::fmt;
-use std::hash::Hash;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use salve_core::Entry;
+use salve_core::Key;
 
 use crate::shared::Shared;
 use crate::stripes::{Padded, Stripe, thread_number};
@@ -144,34 +142,22 @@ impl private::Lane for Single {
 }
 
 /// Holds on to the breaker of one key, and keeps it from being evicted.
-pub struct Member<K>(pub(crate) Arc<Entry<K, Shared>>);
+pub type Member<K> = salve_core::Member<K, Shared>;
 
-impl<K> Clone for Member<K> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
+impl<K: Key> Lane for Member<K> {}
 
-impl<K: fmt::Debug> fmt::Debug for Member<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Member").field(&self.0.key()).finish()
-    }
-}
-
-impl<K: fmt::Display + Hash + Eq + Send + Sync + 'static> Lane for Member<K> {}
-
-impl<K: fmt::Display + Hash + Eq + Send + Sync + 'static> private::Lane for Member<K> {
+impl<K: Key> private::Lane for Member<K> {
     #[inline]
     fn shared(&self) -> &Shared {
-        &self.0
+        self
     }
 
     #[inline]
     fn stripe(&self) -> &Stripe {
-        self.0.home()
+        self.home()
     }
 
     fn key(&self) -> Option<String> {
-        self.0.key().map(ToString::to_string)
+        self.key_text()
     }
 }

@@ -4,7 +4,7 @@
 //! the family. What stands here is what at least two of them need: how a result is judged
 //! ([`Classify`], [`Outcome`]), how a refusal is said ([`Rejection`], [`Refusable`]), what a call
 //! knows about itself ([`CallContext`]), what retries and hedges pay with ([`Budget`]), how one
-//! policy is kept per key ([`Registry`]), and how a policy is watched and steered ([`Sensor`],
+//! policy is kept per key ([`Registry`], [`Members`]), and how a policy is watched and steered ([`Sensor`],
 //! [`Effector`], [`Events`]).
 
 mod buckets;
@@ -15,6 +15,10 @@ mod context;
 mod effector;
 mod enforcement;
 mod events;
+mod key;
+mod lazily;
+mod member;
+mod members;
 mod moment;
 mod name;
 mod oneshot;
@@ -28,6 +32,7 @@ mod sensor;
 pub mod settings;
 mod settlement;
 pub mod sync;
+mod wakes;
 mod way;
 
 pub use buckets::Buckets;
@@ -37,14 +42,19 @@ pub use context::{CallContext, Scoped};
 pub use effector::{Effector, Lever, NoSuchLever};
 pub use enforcement::Enforcement;
 pub use events::{Events, Observe, Subscription, Told};
+pub use key::{Key, KeyOf, Lookup};
+pub use lazily::Lazily;
+pub use member::{Hold, Member, Single};
+pub use members::Members;
 pub use moment::{Moment, nanos};
 pub use name::Name;
 pub use oneshot::{Oneshot, is_ready_now};
 pub use outcome::{Classify, ErrorsAreFailures, FailureKind, Outcome, RetryAdvice, Verdict, judge};
 pub use ratio::Ratio;
-pub use registry::{Entry, Keyed, Registry, RegistryConfig, RegistryCounts};
+pub use registry::{Keyed, Registry, RegistryConfig, RegistryCounts};
 pub use rejection::{Origin, Reason, Refusable, Rejection, Sent, find_rejection};
-pub use request::{ByClone, Class, CloneRequest, KeyOf, Repeatable, RequestRule, Unrepeatable};
+pub use request::{ByClone, Class, CloneRequest, Repeatable, RequestRule, Unrepeatable};
 pub use sensor::{Reading, Sensor, Unit};
 pub use settlement::{End, Settle, Settlement};
+pub use wakes::Wakes;
 pub use way::{Absorbing, ByReadiness, Direct, DirectCall, Way};

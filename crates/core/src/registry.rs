@@ -1,10 +1,8 @@
 //! One policy per key, bounded in number, without a timer per key.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::ops::Deref;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,8 +10,8 @@ use indexmap::IndexMap;
 use indexmap::map::RawEntryApiV1;
 use indexmap::map::raw_entry_v1::RawEntryMut;
 
-use crate::sync::Lock;
-use crate::{Check, ConfigError, Moment, clock};
+use crate::sync::{Lock, MutexGuard};
+use crate::{Check, ConfigError, Lookup, Member, Moment, clock};
 
 /// A policy that a [`Registry`] may keep one of per key.
 pub trait Keyed: Send + Sync {
@@ -67,35 +65,6 @@ pub struct RegistryCounts {
     pub overflowed: u64,
 }
 
-/// A key and its policy. Holding one keeps the policy from being evicted.
-pub struct Entry<K, P> {
-    key: Option<K>,
-    used: AtomicU64,
-    policy: P,
-}
-
-impl<K, P> Entry<K, P> {
-    /// The key; `None` for the overflow policy.
-    pub const fn key(&self) -> Option<&K> {
-        self.key.as_ref()
-    }
-}
-
-impl<K, P> Deref for Entry<K, P> {
-    type Target = P;
-
-    #[inline]
-    fn deref(&self) -> &P {
-        &self.policy
-    }
-}
-
-impl<K: fmt::Debug, P: fmt::Debug> fmt::Debug for Entry<K, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("key", &self.key).field("policy", &self.policy).finish()
-    }
-}
-
 /// Hands out one policy per key, looked up by borrowed key.
 ///
 /// # Invariants
@@ -106,17 +75,20 @@ impl<K: fmt::Debug, P: fmt::Debug> fmt::Debug for Entry<K, P> {
 pub struct Registry<K, P> {
     shards: Box<[Lock<Shard<K, P>>]>,
     hasher: RandomState,
-    make: Box<dyn Fn() -> P + Send + Sync>,
-    overflow: Arc<Entry<K, P>>,
+    make: Box<Make<K, P>>,
+    overflow: Member<K, P>,
     config: RegistryConfig,
     keys: AtomicUsize,
     evicted: AtomicU64,
     overflowed: AtomicU64,
 }
 
+/// Makes the policy of a key, or the overflow policy.
+type Make<K, P> = dyn Fn(Option<&K>) -> P + Send + Sync;
+
 struct Shard<K, P> {
     /// Found by hash and key; the policies stand in a row so that the hand can walk over them.
-    entries: IndexMap<Arc<Entry<K, P>>, ()>,
+    entries: IndexMap<Member<K, P>, ()>,
     hand: usize,
 }
 
@@ -130,13 +102,14 @@ where
     K: Hash + Eq + Send + Sync + 'static,
     P: Keyed + 'static,
 {
-    /// A registry that makes policies with `make`.
+    /// A registry that makes policies with `make`, which is told their key, or none for the
+    /// overflow policy.
     ///
     /// # Errors
     /// If `max_keys` is 0.
     pub fn new(
         config: RegistryConfig,
-        make: impl Fn() -> P + Send + Sync + 'static,
+        make: impl Fn(Option<&K>) -> P + Send + Sync + 'static,
     ) -> Result<Self, ConfigError> {
         Check::room("registry").range("max_keys", config.max_keys, 1, usize::MAX)?;
         // Few keys share one lock, so that an insert at the bound looks at all of them.
@@ -146,7 +119,7 @@ where
                 .map(|_| Lock::new(Shard { entries: IndexMap::new(), hand: 0 }))
                 .collect(),
             hasher: RandomState::new(),
-            overflow: Arc::new(Entry { key: None, used: AtomicU64::new(0), policy: make() }),
+            overflow: Member::new(None, make(None), Moment::ZERO),
             make: Box::new(make),
             config,
             keys: AtomicUsize::new(0),
@@ -156,20 +129,38 @@ where
     }
 
     /// The policy of `key`, made now if there is none.
-    pub fn get_or_make<Q>(&self, key: Cow<'_, Q>) -> Arc<Entry<K, P>>
+    pub fn get_or_make<Q>(&self, key: Cow<'_, Q>) -> Member<K, P>
     where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq + ToOwned<Owned = K>,
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
     {
-        let now = clock::now();
+        self.get_or_make_at(key, clock::now())
+    }
+
+    /// The policy of `key`, made now if there is none, for who has read the clock.
+    pub fn get_or_make_at<Q>(&self, key: Cow<'_, Q>, now: Moment) -> Member<K, P>
+    where
+        Q: ?Sized + Lookup<K> + ToOwned<Owned = K>,
+    {
         let hash = self.hasher.hash_one(key.as_ref());
+        let shard = self.shard(hash).lock();
+        if let Some(entry) = shard.find(hash, key.as_ref()) {
+            entry.note_use(now);
+            return entry.clone();
+        }
+        self.make_entry(shard, hash, key.into_owned(), now)
+    }
+
+    #[cold]
+    fn make_entry(
+        &self,
+        shard: MutexGuard<'_, Shard<K, P>>,
+        hash: u64,
+        key: K,
+        now: Moment,
+    ) -> Member<K, P> {
         // Dropped after the lock: keys and policies may run code of the user's when they go.
         let mut forgotten = Vec::new();
-        let mut shard = self.shard(hash).lock();
-        if let Some(entry) = shard.find(hash, key.as_ref()) {
-            entry.used.store(now.as_nanos(), Ordering::Relaxed);
-            return Arc::clone(entry);
-        }
+        let mut shard = shard;
         shard.forget_idle(now, self.config.idle_after, &mut forgotten);
         self.keys.fetch_sub(forgotten.len(), Ordering::Relaxed);
         self.evicted.fetch_add(forgotten.len() as u64, Ordering::Relaxed);
@@ -177,34 +168,23 @@ where
         if self.keys.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
             drop(shard);
             self.overflowed.fetch_add(1, Ordering::Relaxed);
-            return Arc::clone(&self.overflow);
+            return self.overflow.clone();
         }
-        let entry = Arc::new(Entry {
-            key: Some(key.into_owned()),
-            used: AtomicU64::new(now.as_nanos()),
-            policy: (self.make)(),
-        });
-        shard.insert(hash, Arc::clone(&entry));
+        let policy = (self.make)(Some(&key));
+        let entry = Member::new(Some(key), policy, now);
+        shard.insert(hash, entry.clone());
         drop(shard);
         entry
     }
 
     /// The policy of `key`, if there is one. Looking does not count as use.
-    pub fn get<Q>(&self, key: &Q) -> Option<Arc<Entry<K, P>>>
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
+    pub fn get<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> Option<Member<K, P>> {
         let hash = self.hasher.hash_one(key);
         self.shard(hash).lock().find(hash, key).cloned()
     }
 
     /// Forgets `key` and its policy; calls that hold the policy finish with it.
-    pub fn remove<Q>(&self, key: &Q) -> bool
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Hash + Eq,
-    {
+    pub fn remove<Q: ?Sized + Lookup<K>>(&self, key: &Q) -> bool {
         let hash = self.hasher.hash_one(key);
         let mut shard = self.shard(hash).lock();
         let Some(index) = shard.index_of(hash, key) else { return false };
@@ -217,7 +197,7 @@ where
 
     /// Every entry that is kept now, the overflow policy not among them.
     #[must_use]
-    pub fn entries(&self) -> Vec<Arc<Entry<K, P>>> {
+    pub fn entries(&self) -> Vec<Member<K, P>> {
         let mut all = Vec::with_capacity(self.keys.load(Ordering::Relaxed));
         for shard in &self.shards {
             all.extend(shard.lock().entries.keys().cloned());
@@ -225,9 +205,17 @@ where
         all
     }
 
+    /// Every entry that is kept now, and the overflow policy.
+    #[must_use]
+    pub fn everyone(&self) -> Vec<Member<K, P>> {
+        let mut all = self.entries();
+        all.push(self.overflow.clone());
+        all
+    }
+
     /// The policy that keys share for which there was no room.
     #[must_use]
-    pub const fn overflow(&self) -> &Arc<Entry<K, P>> {
+    pub const fn overflow(&self) -> &Member<K, P> {
         &self.overflow
     }
 
@@ -248,27 +236,18 @@ where
 }
 
 impl<K: Hash + Eq, P: Keyed> Shard<K, P> {
-    fn index_of<Q>(&self, hash: u64, key: &Q) -> Option<usize>
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Eq,
-    {
-        self.entries.raw_entry_v1().index_from_hash(hash, |entry| {
-            entry.key.as_ref().is_some_and(|known| known.borrow() == key)
-        })
+    fn index_of<Q: ?Sized + Lookup<K>>(&self, hash: u64, key: &Q) -> Option<usize> {
+        let is_it = |member: &Member<K, P>| member.key().is_some_and(|known| key.is(known));
+        self.entries.raw_entry_v1().index_from_hash(hash, is_it)
     }
 
-    fn find<Q>(&self, hash: u64, key: &Q) -> Option<&Arc<Entry<K, P>>>
-    where
-        K: Borrow<Q>,
-        Q: ?Sized + Eq,
-    {
+    fn find<Q: ?Sized + Lookup<K>>(&self, hash: u64, key: &Q) -> Option<&Member<K, P>> {
         let index = self.index_of(hash, key)?;
         self.entries.get_index(index).map(|(entry, ())| entry)
     }
 
     /// Adds an entry whose key is known not to be there.
-    fn insert(&mut self, hash: u64, entry: Arc<Entry<K, P>>) {
+    fn insert(&mut self, hash: u64, entry: Member<K, P>) {
         if let RawEntryMut::Vacant(vacant) =
             self.entries.raw_entry_mut_v1().from_hash(hash, |_| false)
         {
@@ -280,17 +259,16 @@ impl<K: Hash + Eq, P: Keyed> Shard<K, P> {
         &mut self,
         now: Moment,
         idle_after: Duration,
-        forgotten: &mut Vec<Arc<Entry<K, P>>>,
+        forgotten: &mut Vec<Member<K, P>>,
     ) {
         for _ in 0..LOOKS.min(self.entries.len()) {
             if self.hand >= self.entries.len() {
                 self.hand = 0;
             }
             let Some((entry, ())) = self.entries.get_index(self.hand) else { return };
-            let used = Moment::from_nanos(entry.used.load(Ordering::Relaxed));
-            let idle = used.after(idle_after) <= now;
+            let idle = entry.last_use().after(idle_after) <= now;
             // Nobody can come to hold it while the shard is locked.
-            if idle && Arc::strong_count(entry) == 1 && entry.policy.is_evictable() {
+            if idle && entry.is_the_only_one() && entry.is_evictable() {
                 forgotten.extend(self.entries.swap_remove_index(self.hand).map(|(gone, ())| gone));
             } else {
                 self.hand += 1;

@@ -66,6 +66,8 @@ pub enum Reason {
     Shed,
     /// More calls than the agreed rate.
     RateLimited,
+    /// The call takes more at once than the policy ever grants.
+    TooCostly,
     /// One attempt took longer than its limit.
     AttemptTimeout,
     /// The deadline of the whole call has passed, or would pass before an answer could come.
@@ -175,14 +177,20 @@ impl Rejection {
         }
     }
 
-    /// Whether another attempt could fare better: not when the call's own time is over, nor when
-    /// the policy is switched off, is closing, or does not serve calls of its class.
+    /// Whether another attempt could fare better: not when the call's own time is over or it costs
+    /// more than is ever granted, nor when the policy is switched off, is closing, or does not
+    /// serve calls of its class.
     #[must_use]
     pub const fn retry_advice(&self) -> RetryAdvice {
         match (self.reason, self.retry_after()) {
-            (Reason::DeadlineExceeded | Reason::Closing | Reason::Disabled | Reason::Shed, _) => {
-                RetryAdvice::Never
-            }
+            (
+                Reason::DeadlineExceeded
+                | Reason::TooCostly
+                | Reason::Closing
+                | Reason::Disabled
+                | Reason::Shed,
+                _,
+            ) => RetryAdvice::Never,
             (_, Some(wait)) => RetryAdvice::After(wait),
             (_, None) => RetryAdvice::Yes,
         }
@@ -192,7 +200,7 @@ impl Rejection {
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self.reason {
-            Reason::RateLimited => 429,
+            Reason::RateLimited | Reason::TooCostly => 429,
             Reason::AttemptTimeout | Reason::DeadlineExceeded => 504,
             Reason::Unavailable
             | Reason::NotReady
@@ -218,6 +226,7 @@ impl Reason {
             Self::Displaced => "displaced",
             Self::Shed => "shed",
             Self::RateLimited => "rate limited",
+            Self::TooCostly => "too costly",
             Self::AttemptTimeout => "attempt timeout",
             Self::DeadlineExceeded => "deadline exceeded",
             Self::Closing => "closing",
@@ -226,7 +235,7 @@ impl Reason {
     }
 
     /// Every reason, for tables over all of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Unavailable,
         Self::NotReady,
         Self::Full,
@@ -234,6 +243,7 @@ impl Reason {
         Self::Displaced,
         Self::Shed,
         Self::RateLimited,
+        Self::TooCostly,
         Self::AttemptTimeout,
         Self::DeadlineExceeded,
         Self::Closing,

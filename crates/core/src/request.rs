@@ -1,7 +1,4 @@
-//! What a request says about itself: whether it may be repeated, its class, its key; and how it
-//! is copied.
-
-use std::borrow::Cow;
+//! What a request says about itself: whether it may be repeated, its class; and how it is copied.
 
 /// How much a call matters when not all can be served. Higher classes compare greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,31 +95,5 @@ impl<Req: Clone> CloneRequest<Req> for ByClone {
     #[inline]
     fn clone_request(&self, request: &Req) -> Option<Req> {
         Some(request.clone())
-    }
-}
-
-/// Finds the key of a request, for layers that keep one policy per key. Closures from `&Req` to
-/// `Cow<K>` are keys; a borrowed key is looked up without a copy.
-///
-/// ```
-/// use std::borrow::Cow;
-/// use salve_core::KeyOf;
-///
-/// struct Command { host: String }
-/// fn by_host(command: &Command) -> Cow<'_, str> { Cow::Borrowed(&command.host) }
-/// assert_eq!(by_host.key(&Command { host: "vps:17".into() }), "vps:17");
-/// ```
-pub trait KeyOf<Req, K: ?Sized + ToOwned> {
-    /// The key of `request`.
-    fn key<'r>(&self, request: &'r Req) -> Cow<'r, K>;
-}
-
-impl<F, Req, K> KeyOf<Req, K> for F
-where
-    K: ?Sized + ToOwned,
-    F: for<'r> Fn(&'r Req) -> Cow<'r, K>,
-{
-    fn key<'r>(&self, request: &'r Req) -> Cow<'r, K> {
-        self(request)
     }
 }

@@ -102,7 +102,7 @@ async fn what_may_not_be_repeated_is_attempted_again_only_if_it_was_never_sent()
 
 #[tokio::test(start_paused = true)]
 async fn a_rejection_that_no_attempt_can_mend_is_left_alone() {
-    for reason in [Reason::DeadlineExceeded, Reason::Closing, Reason::Disabled] {
+    for reason in [Reason::DeadlineExceeded, Reason::TooCostly, Reason::Closing, Reason::Disabled] {
         let (service, log) = script::<u32>([Play::Reject(rejection(reason))]);
         let layer = layer(every(MS));
         assert!(layer.layer(service).oneshot(0).await.is_err());

@@ -98,7 +98,7 @@ fn every_refusal_has_a_status() {
     let origin = Origin::new("test", Name::from("test"));
     for reason in Reason::ALL {
         let expected = match reason {
-            Reason::RateLimited => 429,
+            Reason::RateLimited | Reason::TooCostly => 429,
             Reason::AttemptTimeout | Reason::DeadlineExceeded => 504,
             _ => 503,
         };

@@ -8,4 +8,5 @@ mod admission;
 mod budget;
 mod line;
 mod meter;
+mod pace;
 mod stripes;

@@ -20,6 +20,7 @@ const ENGINES: &[(&str, &[&str])] = &[
     ),
     ("crates/degradation", &["ladder.rs", "plan.rs", "rule.rs"]),
     ("crates/hedge", &["copies.rs", "latency.rs", "meter.rs"]),
+    ("crates/rate-limit", &["line.rs", "pace.rs", "quota.rs", "tiers.rs", "word.rs"]),
     ("crates/retry", &["attempts.rs", "backoff.rs"]),
     ("crates/timeout", &["limits.rs"]),
 ];

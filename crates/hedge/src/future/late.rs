@@ -156,7 +156,8 @@ impl<W: Work> ResponseProj<'_, W> {
         let context = self.class.map_or(*context, |class| context.with_class(class));
         while let Some(copy) = self.late.as_mut().and_then(|late| late.under_way.get_mut(at)) {
             let inner = context.with_attempt(context.attempt().saturating_add(copy.number), 0);
-            match inner.enter_attempt(|| copy.call.as_mut().poll(cx)).0 {
+            let outer = CallContext::current();
+            match outer.enter_attempt(inner, || copy.call.as_mut().poll(cx)).0 {
                 Poll::Pending => at += 1,
                 Poll::Ready(result) => {
                     if let Some(result) = self.copy_is_back(at, result, &context) {

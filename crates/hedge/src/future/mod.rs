@@ -128,7 +128,7 @@ impl<W: Work> ResponseProj<'_, W> {
         if context.attempts_left().is_none()
             && let Some(budget) = &self.setup.budget
         {
-            budget.call_started(now);
+            let _ = budget.call_started(now);
         }
         context.with_reading(Some(now))
     }
@@ -142,7 +142,7 @@ impl<W: Work> ResponseProj<'_, W> {
         cx: &mut Context<'_>,
     ) -> Poll<Outcome<W>> {
         let inner = self.class.map_or(*context, |class| context.with_class(class));
-        let (polled, left) = inner.enter_attempt(|| {
+        let (polled, left) = CallContext::current().enter_attempt(inner, || {
             if FIRST || self.first.is_none() {
                 let now = context.now();
                 self.plan(context, now);
