@@ -19,6 +19,8 @@ pub(crate) const ROOM: &str = "hedge";
 /// assert!(fixed.validate().is_ok());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// Who it is in events and readings. Default `hedge`.
     pub name: Name,
@@ -34,9 +36,11 @@ pub struct Config {
 
 /// How long a call is waited for before a copy of it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Delay {
     /// Always this long. 1 ms to 60 s.
-    Fixed(Duration),
+    Fixed(#[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))] Duration),
     /// As long as a share of the service's own calls take.
     Quantile(Quantile),
 }
@@ -46,6 +50,8 @@ pub enum Delay {
 /// A measured latency counts for at least half of the window, and at most for all of it. The
 /// delay is worked out anew every 32nd of the window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Quantile {
     /// The share of calls that are answered before a copy would be sent. Default 95 %; 1 % to
     /// 99.99 %.
@@ -54,10 +60,13 @@ pub struct Quantile {
     /// Default 100; 1 to 1,000,000.
     pub min_samples: u32,
     /// No delay is shorter. Default 1 ms, the step of tokio's timers; 1 ms to 60 s.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub floor: Duration,
     /// No delay is longer. Default 10 s; from the floor to 60 s.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub ceiling: Duration,
     /// How long a latency counts at most. Default 30 s; 1 s to 1 h.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub window: Duration,
 }
 

@@ -23,6 +23,8 @@ pub(crate) const ROOM: &str = "rate-limit";
 /// assert!(Config::new("search", Quota::per_minute(0)).validate().is_err());
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// Who it is in rejections and events. Default `rate-limit`.
     pub name: Name,
@@ -33,6 +35,7 @@ pub struct Config {
     pub queue: u32,
     /// How long a call waits at most. Default 5 s; 1 ms to 24 h. A call that would have to wait
     /// longer, or past the deadline of the surrounding call, is refused at once.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub max_wait: Duration,
     /// Whether it refuses calls or only says that it would have. Default enforced.
     pub enforcement: Enforcement,

@@ -21,14 +21,35 @@ use crate::config::ROOM;
 /// assert_eq!(Quota::per_minute(60).smooth().burst, 1);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "Written"))]
 pub struct Quota {
     /// How many calls in each period; 1 to 1,000,000,000.
     pub calls: u32,
     /// The period: 1 ms to 31 days. A call must take 1 µs of it or more.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub period: Duration,
     /// How many calls may be made at once after a time without any; 1 to 1,000,000. To save up
     /// so many may take 31 days.
     pub burst: u32,
+}
+
+/// A quota as it stands in a file: what it says nothing of is a burst of all calls.
+#[cfg(feature = "serde")]
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    calls: u32,
+    #[serde(with = "salve_core::settings::duration")]
+    period: Duration,
+    burst: Option<u32>,
+}
+
+#[cfg(feature = "serde")]
+impl From<Written> for Quota {
+    fn from(Written { calls, period, burst }: Written) -> Self {
+        Self { calls, period, burst: burst.unwrap_or(calls) }
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -34,6 +34,7 @@ impl Tier {
 /// assert_eq!(tiers.find("anonymous"), Some(Tier::FIRST));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tiers(Vec<(Name, Quota)>);
 
 /// As many as there are numbers for.

@@ -26,6 +26,9 @@
 //! | [`retry`] | attempts again what may succeed, within a budget |
 //! | [`bulkhead`] | bounds how many calls are under way, and who waits |
 //! | [`timeout`] | bounds how long an attempt and a call may take |
+//! | [`hedge`] | sends a second copy of a call that is late |
+//! | [`rate_limit`] | bounds how many calls there are in a time, by key and tier |
+//! | [`degradation`] | switches off, in order, what matters least |
 //!
 //! | feature | what it adds |
 //! |---|---|
@@ -33,6 +36,7 @@
 //! | `reqwest` | the same for `reqwest`'s own types |
 //! | `grpc` | a classifier of gRPC codes, for `tonic` |
 //! | `sqlx`, `redis` | classifiers of their errors |
+//! | `open-feature` | features of a degradation ladder for OpenFeature |
 //! | `serde` | settings that are read from files, durations as text |
 //! | `metrics` | an exporter of what policies count |
 //! | `tracing` | one span a call and one event an attempt |
@@ -64,6 +68,9 @@ mod whole;
 pub use salve_bulkhead as bulkhead;
 pub use salve_circuit_breaker as circuit_breaker;
 pub use salve_core::*;
+pub use salve_degradation as degradation;
+pub use salve_hedge as hedge;
+pub use salve_rate_limit as rate_limit;
 pub use salve_retry as retry;
 pub use salve_timeout as timeout;
 

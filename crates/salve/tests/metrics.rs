@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use salve::metrics::{Exporter, FIGURES};
-use salve::{Name, Reading, Sensor, Unit, stack};
+use salve::{
+    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, degradation, hedge, rate_limit, stack,
+};
 use tower::{Layer, ServiceExt, service_fn};
 
 /// Every exported figure by metric and policy.
@@ -49,16 +51,30 @@ async fn a_stack_is_exported_part_by_part() {
     }
 }
 
+/// Every reading of one sensor.
+fn readings(sensor: &dyn Sensor) -> BTreeMap<&'static str, Unit> {
+    let mut read = BTreeMap::new();
+    sensor.read(&mut |reading| drop(read.insert(reading.name, reading.unit)));
+    read
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_reading_has_its_row_and_every_row_its_reading() {
-    let (_, handle) = stack("inventory").build().unwrap();
-    let mut read: Vec<(&str, Unit)> = Vec::new();
-    for sensor in handle.sensors() {
-        sensor.read(&mut |reading| read.push((reading.name, reading.unit)));
+    let (_, stack) = stack("inventory").build().unwrap();
+    let quantile = hedge::Quantile::default().with_min_samples(1);
+    let measured = hedge::Handle::new(hedge::Config::default().with_quantile(quantile)).unwrap();
+    for _ in 0..2 {
+        measured.call(|| std::future::ready(Ok::<_, Rejection>(()))).await.unwrap();
+        tokio::time::advance(Duration::from_secs(1)).await;
     }
-    read.sort_by_key(|&(name, _)| name);
-    read.dedup();
-    let table: Vec<_> = FIGURES.iter().map(|figure| (figure.reading, figure.unit)).collect();
+    let ladder = degradation::Handle::new(degradation::Config::default()).unwrap();
+    let limit = rate_limit::Handle::new(rate_limit::Config::default()).unwrap();
+    let keys = RegistryConfig::default();
+    let keyed =
+        rate_limit::KeyedHandle::<String>::new(rate_limit::Config::default(), keys).unwrap();
+    let others: [&dyn Sensor; 4] = [&measured, &ladder, &limit, &keyed];
+    let read: BTreeMap<_, _> = stack.sensors().chain(others).flat_map(readings).collect();
+    let table = FIGURES.iter().map(|figure| (figure.reading, figure.unit)).collect();
     assert_eq!(read, table);
 }
 
