@@ -263,7 +263,7 @@ async fn every_part_can_be_left_out() {
 fn a_stack_can_be_read_and_steered_by_name() {
     let (_, handle) = salve::stack("inventory").build().unwrap();
     let names: Vec<_> = handle.sensors().map(|sensor| sensor.name().to_string()).collect();
-    let parts = ["total", "attempt", "retry", "breaker", "bulkhead"];
+    let parts = ["total", "retry", "breaker", "bulkhead", "attempt"];
     assert_eq!(names, parts.map(|part| format!("inventory/{part}")));
     let breaker = handle.effectors().next().unwrap();
     breaker.pull("force_open").unwrap();

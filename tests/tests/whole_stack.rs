@@ -120,7 +120,6 @@ async fn an_axum_server() {
     let (layer, handle) = stack("server")
         .with_classifier(StatusClassifier)
         .without_retry()
-        .with_cloner(|_: &axum::extract::Request| None)
         .with_total_timeout(2 * SHORT)
         .without_attempt_timeout()
         .with_bulkhead(bulkhead::Config::default().with_places(1))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use salve_core::{ConfigError, Direct, ErrorsAreFailures, Unrepeatable};
+use salve_core::{ConfigError, ErrorsAreFailures, Unrepeatable};
 use tower_layer::Layer;
 
 use crate::config::Config;
@@ -47,9 +47,10 @@ impl<R, C> BulkheadLayer<R, C> {
         BulkheadLayer { handle: self.handle, rule: self.rule, classifier }
     }
 
-    /// Puts the bulkhead around a service that is always ready, which is then not cloned by calls.
+    /// Puts the bulkhead around a service that calls reach in the [way](salve_core::Way) `W`: one that
+    /// is [`Absorbing`](salve_core::Absorbing) need not be cloned by calls.
     #[must_use]
-    pub fn layer_absorbing<S>(&self, inner: S) -> Bulkhead<S, R, C, Direct>
+    pub fn layer_by<W, S>(&self, inner: S) -> Bulkhead<S, R, C, W>
     where
         R: Clone,
         C: Clone,

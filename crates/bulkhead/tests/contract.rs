@@ -31,7 +31,7 @@ mod around_an_absorbing_service {
 
         fn layer(&self, inner: S) -> Self::Service {
             let layer = || BulkheadLayer::new(Config::default()).unwrap();
-            layer().layer_absorbing(layer().layer(inner))
+            layer().layer_by(layer().layer(inner))
         }
     }
 

@@ -42,7 +42,6 @@
 //! | `tracing` | one span a call and one event an attempt |
 
 mod error;
-mod gate;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]
@@ -50,7 +49,6 @@ pub mod http;
 mod lift;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod part;
 pub mod prelude;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -58,12 +56,9 @@ pub mod redis;
 mod reqwest;
 #[cfg(feature = "sqlx")]
 pub mod sql;
-mod stack;
-mod stack_handle;
-mod stack_layer;
+pub mod stack;
 #[cfg(feature = "tracing")]
 pub mod trace;
-mod whole;
 
 pub use salve_bulkhead as bulkhead;
 pub use salve_circuit_breaker as circuit_breaker;
@@ -75,10 +70,5 @@ pub use salve_retry as retry;
 pub use salve_timeout as timeout;
 
 pub use error::{Error, Lifted};
-pub use gate::{GateLayer, Gated, GatedFuture};
 pub use lift::{Lift, LiftFuture, LiftLayer, lift};
-pub use part::{Part, PartFuture};
-pub use stack::{Stack, stack};
-pub use stack_handle::StackHandle;
-pub use stack_layer::{FlatStackLayer, StackLayer, Stacked};
-pub use whole::{Whole, WholeFuture};
+pub use stack::{Stack, StackHandle, stack};

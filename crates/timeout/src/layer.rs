@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use salve_core::{ConfigError, Direct, ErrorsAreFailures};
+use salve_core::{ConfigError, ErrorsAreFailures};
 use tower_layer::Layer;
 
 use crate::call_only::CallOnlyTimeoutLayer;
@@ -89,9 +89,10 @@ impl<L, C> TimeoutLayer<L, C> {
         CallOnlyTimeoutLayer(self)
     }
 
-    /// Puts the limits around a service that is always ready, which is then not cloned by calls.
+    /// Puts the limits around a service that calls reach in the [way](salve_core::Way) `W`: one that
+    /// is [`Absorbing`](salve_core::Absorbing) need not be cloned by calls.
     #[must_use]
-    pub fn layer_absorbing<S>(&self, inner: S) -> Timeout<S, L, C, Direct>
+    pub fn layer_by<W, S>(&self, inner: S) -> Timeout<S, L, C, W>
     where
         L: Clone,
         C: Clone,

@@ -33,7 +33,7 @@ mod around_an_absorbing_service {
         type Service = Timeout<Timeout<S>, ConfiguredLimit, ErrorsAreFailures, Direct>;
 
         fn layer(&self, inner: S) -> Self::Service {
-            layer().layer_absorbing(layer().layer(inner))
+            layer().layer_by(layer().layer(inner))
         }
     }
 
