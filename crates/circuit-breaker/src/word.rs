@@ -11,15 +11,15 @@ pub(crate) struct Word(pub(crate) u64);
 
 const STATE: u64 = 0b111;
 /// Refusals are only counted.
-const SHADOW: u64 = 1 << 3;
+const SHADOW: u64 = 0b1000;
 /// How long a call takes matters, so that its start must be known.
-const TIMED: u64 = 1 << 4;
+const TIMED: u64 = 0b1_0000;
 /// When a call ends matters, so that a success must look at the clock.
-const STEPPED: u64 = 1 << 5;
+const STEPPED: u64 = 0b10_0000;
 /// Threads have met on the first stripe, and there is one for each.
-const STRIPED: u64 = 1 << 6;
+const STRIPED: u64 = 0b100_0000;
 /// Every call is refused until the wait is over or an operator says otherwise.
-const REFUSES: u64 = 1 << 7;
+const REFUSES: u64 = 0b1000_0000;
 
 impl Word {
     pub(crate) fn new(breaker: &Breaker, config: &Config, striped: bool) -> Self {

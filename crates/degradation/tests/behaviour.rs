@@ -91,7 +91,9 @@ async fn what_is_unknown_moves_nothing() {
     let shop = Handle::new(shop()).unwrap();
     pass(&shop, 30, &[]).await;
     assert_eq!(shop.level(), "full");
-    assert_eq!(shop.status().unknown.len(), 3);
+    assert_eq!(shop.status().unknown, ["health_score", "utilization", "up"]);
+    look(&shop, &[("health_score", 90.0), ("up", 1.0)]);
+    assert_eq!(shop.status().unknown, ["utilization"]);
     look(&shop, &[("health_score", 40.0)]);
     pass(&shop, 60, &[("health_score", f64::NAN)]).await;
     assert_eq!(
@@ -127,6 +129,11 @@ async fn features_fall_by_priority_or_by_their_own_words() {
         shop.degrade(level, "test").unwrap();
         assert_eq!((left(), shop.level().as_str()), (expected, level));
     }
+    // Its own words count, and then its priority does not.
+    let own = Feature::new("own").with_priority(0).falls_at("emergency");
+    let shop_with_own = Handle::new(Config::default().with_feature(own)).unwrap();
+    shop_with_own.degrade("minimal", "test").unwrap();
+    assert_eq!(shop_with_own.capability("own"), 100);
     assert!(shop.is_enabled("checkout") && !shop.is_enabled("search"));
     assert!(shop.is_enabled("nobody named this"));
     assert!(shop.feature("nobody named this").is_none());
@@ -146,7 +153,9 @@ async fn a_rule_can_move_one_feature_alone() {
 #[tokio::test(start_paused = true)]
 async fn an_operator_holds_releases_and_recovers_by_force() {
     let shop = Handle::new(shop()).unwrap();
+    assert_eq!(shop.status().asking, [""; 0]);
     look(&shop, &[("utilization", 0.95)]);
+    assert_eq!(shop.status().asking, ["utilization"]);
     shop.degrade("minimal", "deploy").unwrap();
     assert_eq!((shop.level().as_str(), shop.status().held_index), ("minimal", 2));
     shop.release("deployed");
@@ -166,7 +175,9 @@ async fn an_operator_holds_releases_and_recovers_by_force() {
 async fn a_paused_ladder_stays_where_it_is() {
     let shop = Handle::new(shop()).unwrap();
     look(&shop, &[("utilization", 0.95)]);
+    assert!(!shop.status().paused);
     shop.pause();
+    assert!(shop.status().paused);
     pass(&shop, 60, &[("utilization", 0.5), ("health_score", 10.0)]).await;
     assert_eq!(shop.level(), "reduced");
     shop.resume();
@@ -398,6 +409,27 @@ async fn it_reads_sensors_by_itself_and_the_worst_value_counts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_several_sensors_the_worst_value_counts_whichever_comes_first() {
+    let values = |one: f64, other: f64| {
+        [Figures("one".into(), vec![("x", one)]), Figures("other".into(), vec![("x", other)])]
+    };
+    for (rule, good, bad) in [
+        (Rule::below("x", -5.0, "reduced"), 3.0, -6.0),
+        (Rule::new("x", salve_degradation::Condition::AtMost, -5.0, "reduced"), 3.0, -5.0),
+        (Rule::at_least("x", 5.0, "reduced"), -3.0, 5.0),
+        (Rule::new("x", salve_degradation::Condition::Above, 5.0, "reduced"), -3.0, 6.0),
+    ] {
+        for (one, other, level) in
+            [(good, good, "full"), (good, bad, "reduced"), (bad, good, "reduced")]
+        {
+            let ladder = Handle::new(Config::default().with_rule(rule.clone())).unwrap();
+            ladder.look_at(values(one, other).iter().map(|sensor| sensor as &dyn Sensor));
+            assert_eq!(ladder.level(), level, "{one} and {other} under {rule:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_a_sensor_and_an_effector() {
     let shop = Handle::new(shop()).unwrap();
     let read = |wanted: &str| {
@@ -448,6 +480,7 @@ fn settings_out_of_bounds_are_named() {
         (shop().with_rule(Rule::below("x", 1.0, "nowhere")), "rules.level"),
         (shop().with_rule(Rule::below("x", 1.0, "reduced").releases_at(0.5)), "rules.release"),
         (shop().with_rule(Rule::below("x", 1.0, "reduced").affects("y")), "rules.features"),
+        (shop().with_rule(Rule::below("x", 1.0, "reduced").after(86_401 * SECOND)), "rules.after"),
         (shop().with_levels([Level::new("a").with_read_only(), Level::new("b")]), "read_only"),
         (
             shop().with_levels([Level::new("a").with_sheds(Class::Normal), Level::new("b")]),
@@ -457,4 +490,10 @@ fn settings_out_of_bounds_are_named() {
         let text = refused(config);
         assert!(text.contains(words), "{text} lacks {words}");
     }
+}
+
+#[test]
+fn the_longest_delay_of_a_rule_is_a_day() {
+    let day = Rule::below("x", 1.0, "reduced").after(86_400 * SECOND);
+    assert_eq!(shop().with_rule(day).validate(), Ok(()));
 }
