@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use salve_core::{
     Classify, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe, Origin,
@@ -250,7 +251,12 @@ impl Sensor for Handle {
             0 => 0.0,
             calls => part as f64 / calls as f64,
         };
-        let refuses = matches!(status.state, State::Open | State::ForcedOpen);
+        // Once its wait is over it lets the next call through as a probe. Whoever keeps calls away
+        // from it while it refuses them must be told, or nothing would ever probe.
+        let refuses = match status.state {
+            State::Open => status.open_for != Some(Duration::ZERO),
+            state => state == State::ForcedOpen,
+        };
         for (name, value, unit) in [
             ("open", flag(refuses), Unit::Flag),
             ("half_open", flag(status.state == State::HalfOpen), Unit::Flag),

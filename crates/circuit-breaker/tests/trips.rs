@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use salve_circuit_breaker::{Config, Handle, OpenWait, Rate, State, Window};
-use salve_core::{Ratio, clock};
+use salve_core::{Ratio, Sensor, clock};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,4 +50,25 @@ async fn a_time_window_of_the_same_length_goes_on_and_another_starts_empty() {
     assert_eq!(breaker.status().window.calls, 20);
     breaker.reconfigure(config(20, Ratio::percent::<50>())).unwrap();
     assert_eq!((breaker.state(), breaker.status().window.calls), (State::Closed, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_reads_as_open_only_while_it_refuses() {
+    let config = Config::default().without_rules().with_consecutive_failures(1);
+    let breaker = Handle::new(config.with_open_for(SECOND)).unwrap();
+    let reads_as_open = || {
+        let mut open = None;
+        breaker
+            .read(&mut |reading| open = open.or((reading.name == "open").then_some(reading.value)));
+        open.unwrap() == 1.0
+    };
+    assert!(!reads_as_open());
+    breaker.admit().unwrap().failure();
+    assert!(reads_as_open());
+    tokio::time::advance(SECOND).await;
+    // Nobody has called, so it is still open, and would let the next call through.
+    assert_eq!((breaker.state(), reads_as_open()), (State::Open, false));
+    breaker.force_open();
+    tokio::time::advance(60 * SECOND).await;
+    assert!(reads_as_open());
 }

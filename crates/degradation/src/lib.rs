@@ -46,6 +46,10 @@
 //! not does not begin. An operator can hold the whole at a level, set single features, and recover
 //! by force; the ladder can be paused.
 //!
+//! A level that sheds every call of a dependency also keeps away those that would find out that it
+//! is back. Mark some of them critical, or take rules whose reading changes by itself, like a
+//! breaker's `open`, which ends with its wait.
+//!
 //! **Asking** costs a look-up by name, or with a [`FeatureFlag`] one read of memory: no lock, no
 //! allocation. A layer asks once more which calls are shed and whether writes are refused.
 //!

@@ -2,9 +2,9 @@
 
 /// Until when everything granted is paid for, and how to go about changing that.
 ///
-/// Time takes 60 bits, which is [36 years](crate::pace::FARTHEST) from the clock's origin. The version tells a word from one of the same time under other settings: it would
-/// take eight changes of settings between two instructions for a call to be charged at a price
-/// that no longer holds.
+/// Time takes 60 bits, which is [36 years](crate::pace::FARTHEST) from the clock's origin. The
+/// version tells a word from one of the same time under other settings: it would take eight changes
+/// of settings between two instructions for a call to be charged at a price that no longer holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Word(pub(crate) u64);
 
