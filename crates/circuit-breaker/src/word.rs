@@ -93,3 +93,40 @@ impl Word {
         self.0 & STRIPED != 0
     }
 }
+
+#[cfg(all(test, not(salve_loom)))]
+mod tests {
+    use super::*;
+
+    const FLAGS: [u64; 5] = [SHADOW, TIMED, STEPPED, STRIPED, REFUSES];
+
+    #[test]
+    fn every_part_of_the_word_is_read_back_alone() {
+        let states = [
+            State::Closed,
+            State::Open,
+            State::HalfOpen,
+            State::Ramping,
+            State::ForcedOpen,
+            State::ForcedClosed,
+        ];
+        for (state, set) in
+            states.iter().flat_map(|state| (0..32_u64).map(move |set| (*state, set)))
+        {
+            let flags = FLAGS.iter().enumerate();
+            let flags = flags.map(|(place, flag)| if set >> place & 1 == 1 { *flag } else { 0 });
+            let word = Word(u64::from(u32::MAX) << 32 | state as u64 | flags.sum::<u64>());
+            let has = |flag: u64| word.0 & flag == flag;
+            assert_eq!((word.state(), word.stay()), (state, u32::MAX));
+            assert_eq!(
+                [word.is_shadow(), word.is_timed(), word.is_stepped(), word.is_striped()],
+                [has(SHADOW), has(TIMED), has(STEPPED), has(STRIPED)],
+            );
+            let closed = state == State::Closed;
+            assert_eq!(word.refuses(), has(REFUSES));
+            assert_eq!(word.refuses_for_a_time(), has(REFUSES) && state == State::Open);
+            assert_eq!(word.admits_untimed(), closed && !has(TIMED));
+            assert_eq!(word.admits_at_once(), closed && !has(TIMED) && !has(STRIPED));
+        }
+    }
+}

@@ -104,3 +104,116 @@ impl CallWindow {
         *word = *word & !(1 << (place % 64)) | u64::from(value) << (place % 64);
     }
 }
+
+#[cfg(all(test, not(salve_loom)))]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(bool, bool),
+        Successes(u64),
+        Resize(u32, bool),
+        Clear,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            40 => any::<(bool, bool)>().prop_map(|(failed, slow)| Step::Push(failed, slow)),
+            10 => (0..200_u64).prop_map(Step::Successes),
+            3 => (1..200_u32, any::<bool>()).prop_map(|(to, slow)| Step::Resize(to, slow)),
+            1 => Just(Step::Clear),
+        ];
+        prop::collection::vec(step, 1..80)
+    }
+
+    /// Every call that counts, the oldest first.
+    struct Twin {
+        marks: VecDeque<Mark>,
+        capacity: usize,
+        slowness_counts: bool,
+    }
+
+    impl Twin {
+        fn push(&mut self, failed: bool, slow: bool) {
+            self.marks.push_back(Mark { failed, slow: slow && self.slowness_counts });
+            self.forget();
+        }
+
+        fn forget(&mut self) {
+            while self.marks.len() > self.capacity {
+                self.marks.pop_front();
+            }
+        }
+
+        fn counts(&self) -> Counts {
+            let count = |which: fn(&Mark) -> bool| {
+                self.marks.iter().filter(|mark| which(mark)).count() as u64
+            };
+            Counts {
+                calls: count(|_| true),
+                failures: count(|mark| mark.failed),
+                slow: count(|mark| mark.slow),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_exactly_the_last_calls(
+            capacity in 1..200_u32,
+            slowness_counts: bool,
+            steps in steps(),
+        ) {
+            let mut window = CallWindow::new(capacity, slowness_counts);
+            let marks = VecDeque::new();
+            let mut twin = Twin { marks, capacity: capacity as usize, slowness_counts };
+            for step in steps {
+                match step {
+                    Step::Push(failed, slow) => {
+                        window.push(Mark { failed, slow });
+                        twin.push(failed, slow);
+                    }
+                    Step::Successes(count) => {
+                        window.push_successes(count);
+                        (0..count).for_each(|_| twin.push(false, false));
+                    }
+                    Step::Resize(capacity, slowness_counts) => {
+                        window.resize(capacity, slowness_counts);
+                        twin.capacity = capacity as usize;
+                        twin.slowness_counts = slowness_counts;
+                        for mark in &mut twin.marks {
+                            mark.slow &= slowness_counts;
+                        }
+                        twin.forget();
+                    }
+                    Step::Clear => {
+                        window.clear();
+                        twin.marks.clear();
+                    }
+                }
+                prop_assert_eq!(window.counts(), twin.counts());
+            }
+            let places = twin.marks.len() as u32;
+            let held: Vec<_> = (1..=places)
+                .rev()
+                .map(|back| window.at((window.next + window.capacity - back) % window.capacity))
+                .collect();
+            prop_assert_eq!(held, Vec::from(twin.marks));
+        }
+    }
+
+    #[test]
+    fn a_run_of_successes_touches_no_more_than_the_window_holds() {
+        let mut window = CallWindow::new(100, true);
+        window.push(Mark { failed: true, slow: true });
+        window.push_successes(u64::MAX);
+        assert_eq!(window.counts(), Counts { calls: 100, failures: 0, slow: 0 });
+        assert_eq!(window.bits.len(), 4, "two bits a call, in whole words");
+        assert_eq!(CallWindow::new(64, false).bits.len(), 1);
+    }
+}

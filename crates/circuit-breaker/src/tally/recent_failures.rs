@@ -55,3 +55,23 @@ impl RecentFailures {
         (1..=self.len).map(move |back| self.times[((self.next + slots - back) % slots) as usize])
     }
 }
+
+#[cfg(all(test, not(salve_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_as_old_as_the_rule_says_no_longer_counts() {
+        let second = Duration::from_secs(1);
+        let mut recent = RecentFailures::new(3);
+        let at = |seconds| Moment::ZERO.after(second * seconds);
+        assert!(!recent.push(at(0), 10 * second));
+        assert!(!recent.push(at(5), 10 * second));
+        assert_eq!(recent.count(at(9), 10 * second), 2);
+        assert_eq!(recent.count(at(10), 10 * second), 1);
+        assert!(!recent.push(at(10), 10 * second), "the first is just too old");
+        assert!(recent.push(at(14), 10 * second), "three within less than ten seconds");
+        recent.resize(2);
+        assert_eq!(recent.count(at(14), 10 * second), 2);
+    }
+}
