@@ -34,7 +34,9 @@ fn check(workspace: &Workspace, depth: usize) -> Result<()> {
 
 /// The sets of at most `depth` features, smallest first, then the set of all.
 fn sets(member: &Member, depth: usize) -> Vec<Vec<&str>> {
-    let names: Vec<&str> = member.features.keys().map(String::as_str).collect();
+    // An empty default is the same as none.
+    let names = member.features.iter().filter(|(name, of)| *name != "default" || !of.is_empty());
+    let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
     let mut sets = BTreeSet::from([Vec::new()]);
     for _ in 0..depth {
         let longer: Vec<_> = sets.iter().flat_map(|set| extended(set, &names)).collect();
@@ -76,6 +78,14 @@ mod tests {
         let all = vec!["a", "b", "c"];
         let expected = [vec![], vec!["a"], vec!["b"], vec!["c"], all];
         assert_eq!(sets(&member(&["c", "a", "b"]), 1), expected);
+    }
+
+    #[test]
+    fn an_empty_default_is_no_set_of_its_own() {
+        assert_eq!(sets(&member(&["default"]), 1), [[""; 0]]);
+        let mut member = member(&["default", "serde"]);
+        member.features.insert("default".to_owned(), vec!["serde".to_owned()]);
+        assert_eq!(sets(&member, 1).len(), 4);
     }
 
     #[test]

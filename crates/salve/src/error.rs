@@ -4,7 +4,7 @@ use std::fmt;
 
 use salve_core::{Classify, Outcome, Refusable, Rejection, Settlement};
 
-/// What a call through a [`stack`](crate::stack) fails with.
+/// What a call through a [`stack`](crate::stack()) fails with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error<E> {
     /// A policy refused the call, or gave up on it.

@@ -1,7 +1,7 @@
 //! Keeps a program's calls to other systems alive.
 //!
 //! `salve` joins a family of small crates. Each of them is a [tower](https://docs.rs/tower) layer
-//! that also works without tower, and [`stack`] puts them around a client in an order that is
+//! that also works without tower, and [`stack()`] puts them around a client in an order that is
 //! argued for, with defaults that are safe to start from:
 //!
 //! ```

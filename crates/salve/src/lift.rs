@@ -12,7 +12,7 @@ use crate::Error;
 
 /// Wraps `service` so that it fails with [`Error`], and so can stand below any policy.
 ///
-/// [`stack`](crate::stack) does this by itself; layers that are put together by hand need it
+/// [`stack`](crate::stack()) does this by itself; layers that are put together by hand need it
 /// above a service whose error cannot carry a [`Rejection`](salve_core::Rejection).
 ///
 /// ```

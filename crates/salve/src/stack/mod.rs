@@ -86,7 +86,7 @@ pub fn stack(name: impl Into<Name>) -> Stack {
     Stack { parts: Parts::recommended(&name), name, budget: None, rules: Rules::default() }
 }
 
-/// A stack that is being put together; see [`stack`].
+/// A stack that is being put together; see [`stack`](stack()).
 #[derive(Clone, Debug)]
 #[must_use = "a stack does nothing until it is built"]
 pub struct Stack<C = ErrorsAreFailures, R = Unrepeatable, Q = ByClone, P = Parts> {

@@ -10,7 +10,7 @@ use crate::degradation::{DegradationLayer, FeatureFlag, ReadsOnly};
 use crate::{bulkhead, circuit_breaker, degradation, hedge, rate_limit, retry, timeout};
 
 /// The settings of each part, the outermost first; [`Nothing`] where a part is left out. Without
-/// type parameters those that [`stack`](super::stack) recommends.
+/// type parameters those that [`stack`](super::stack()) recommends.
 #[derive(Clone, Debug)]
 pub struct Parts<
     D = Nothing,
