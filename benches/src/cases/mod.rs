@@ -6,6 +6,7 @@ mod backon;
 mod bare;
 mod degradation;
 mod failsafe;
+mod fallback;
 mod recloser;
 mod salve;
 mod tower;
@@ -46,6 +47,7 @@ pub(crate) fn cases() -> Vec<Case> {
         bare::cases(),
         salve::cases(),
         degradation::cases(),
+        fallback::cases(),
         recloser::cases(),
         failsafe::cases(),
         tower::cases(),
