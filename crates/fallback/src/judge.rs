@@ -1,8 +1,8 @@
 //! Who says whether a result is an answer: the stack's classifier, after the family's own refusals.
 
-use salve_core::{Classify, ErrorsAreFailures, Refusable, Settlement, judge};
+use salve_core::{Classify, ErrorsAreFailures, Refusable, Settlement, Verdict, judge};
 
-use crate::order::{Why, worth, worth_of};
+use crate::order::{Why, worth};
 
 /// Says whether a result is an answer. Only the types of this crate do.
 pub trait Judge<Res, Err>: sealed::Judge<Res, Err> {}
@@ -11,8 +11,13 @@ pub(crate) mod sealed {
     use super::*;
 
     pub trait Judge<Res, Err> {
+        fn judge<'a>(&self, result: Result<&Res, &'a Err>) -> Verdict<'a>;
+
         /// Why the result is worth an alternative; `None` if it is an answer.
-        fn worth(&self, result: Result<&Res, &Err>) -> Option<Why>;
+        #[inline]
+        fn worth(&self, result: Result<&Res, &Err>) -> Option<Why> {
+            worth(self.judge(result))
+        }
 
         fn settlement<'a>(&self, response: &'a Res) -> Option<&'a Settlement>;
     }
@@ -32,8 +37,8 @@ impl<C: Classify<Res, Err>, Res, Err> Judge<Res, Err> for AnyErrors<C> {}
 
 impl<C: Classify<Res, Err>, Res, Err: Refusable> sealed::Judge<Res, Err> for RefusableErrors<C> {
     #[inline]
-    fn worth(&self, result: Result<&Res, &Err>) -> Option<Why> {
-        worth(judge(&self.0, result))
+    fn judge<'a>(&self, result: Result<&Res, &'a Err>) -> Verdict<'a> {
+        judge(&self.0, result)
     }
 
     fn settlement<'a>(&self, response: &'a Res) -> Option<&'a Settlement> {
@@ -43,8 +48,8 @@ impl<C: Classify<Res, Err>, Res, Err: Refusable> sealed::Judge<Res, Err> for Ref
 
 impl<C: Classify<Res, Err>, Res, Err> sealed::Judge<Res, Err> for AnyErrors<C> {
     #[inline]
-    fn worth(&self, result: Result<&Res, &Err>) -> Option<Why> {
-        worth_of(self.0.classify(result))
+    fn judge<'a>(&self, result: Result<&Res, &'a Err>) -> Verdict<'a> {
+        Verdict::Judged(self.0.classify(result))
     }
 
     fn settlement<'a>(&self, response: &'a Res) -> Option<&'a Settlement> {

@@ -1,6 +1,8 @@
 //! Fallback: what to answer when a call failed.
 
 mod alternatives;
+#[cfg(feature = "cache")]
+pub mod cache;
 mod chain;
 mod config;
 mod event;
@@ -12,6 +14,8 @@ mod order;
 mod service;
 mod shared;
 mod status;
+#[cfg(feature = "cache")]
+mod work;
 
 pub use alternatives::{Alternative, Failed};
 pub use chain::Chain;

@@ -21,16 +21,8 @@ pub enum Why {
 pub(crate) const fn worth(verdict: Verdict<'_>) -> Option<Why> {
     match verdict {
         Verdict::Rejected(rejection) => Some(Why::Refused(rejection.reason())),
-        Verdict::Judged(outcome) => worth_of(outcome),
-    }
-}
-
-/// Like [`worth`], where rejections are not looked for.
-#[inline]
-pub(crate) const fn worth_of(outcome: Outcome) -> Option<Why> {
-    match outcome {
-        Outcome::Failure { kind, .. } => Some(Why::Failed(kind)),
-        Outcome::Success | Outcome::Ignored => None,
+        Verdict::Judged(Outcome::Failure { kind, .. }) => Some(Why::Failed(kind)),
+        Verdict::Judged(Outcome::Success | Outcome::Ignored) => None,
     }
 }
 
