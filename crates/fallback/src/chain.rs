@@ -12,7 +12,7 @@ use crate::future::ResponseFuture;
 use crate::handle::Handle;
 use crate::judge::{AnyErrors, Judge, RefusableErrors};
 use crate::order::order;
-use crate::shared::Policy;
+use crate::shared::{Policy, Word};
 use crate::status::Tally;
 
 /// A policy together with its alternatives, in the order in which they are tried. Clones are the
@@ -144,6 +144,7 @@ impl<Req, Res, Err, J> Chain<Req, Res, Err, J> {
     ///
     /// # Cancellation
     /// Dropped, it drops whatever is under way and tries nothing more.
+    #[inline]
     pub fn call<P, F>(&self, request: Req, primary: P) -> ResponseFuture<F, Req, Res, Err, J>
     where
         P: FnOnce(Req) -> F,
@@ -151,7 +152,7 @@ impl<Req, Res, Err, J> Chain<Req, Res, Err, J> {
         J: Judge<Res, Err>,
     {
         let word = self.plan.policy.word();
-        let kept = if word.is_live() { self.plan.keep(&request) } else { None };
+        let kept = self.plan.keeper.and_then(|keeper| self.plan.keep(keeper, word, &request));
         ResponseFuture::new(Arc::clone(&self.plan), word, kept, primary(request))
     }
 
@@ -170,9 +171,8 @@ impl<Req, Res, Err, J> Chain<Req, Res, Err, J> {
 
 impl<Req, Res, Err, J> Plan<Req, Res, Err, J> {
     /// A copy of the request, if an alternative may need it.
-    #[inline]
-    pub(crate) fn keep(&self, request: &Req) -> Option<Req> {
-        self.asker(self.keeper?)?.keep(request)
+    fn keep(&self, keeper: usize, word: Word, request: &Req) -> Option<Req> {
+        if word.is_live() { self.asker(keeper)?.keep(request) } else { None }
     }
 
     fn asker(&self, place: usize) -> Option<&dyn Ask<Req, Res, Err>> {

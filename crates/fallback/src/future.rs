@@ -6,7 +6,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use salve_core::{CallContext, clock};
@@ -26,6 +26,7 @@ pin_project! {
     ///
     /// # Cancellation
     /// Dropped before its end, it drops whatever is under way; nothing is counted.
+    #[project = ResponseProj]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, Req, Res, Err, J> {
         plan: Arc<Plan<Req, Res, Err, J>>,
@@ -75,47 +76,57 @@ where
         if let Some(primary) = this.primary.as_mut().as_pin_mut() {
             let ended = if this.word.catches() {
                 match catch_unwind(AssertUnwindSafe(|| primary.poll(cx))) {
-                    Ok(Poll::Pending) => return Poll::Pending,
-                    Ok(Poll::Ready(result)) => Ok(result),
+                    Ok(polled) => Ok(ready!(polled)),
                     Err(panic) => Err(panic),
                 }
             } else {
-                match primary.poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(result) => Ok(result),
+                // A success leaves from here, without being put into anything else on its way.
+                let result = ready!(primary.poll(cx));
+                if this.plan.judge.worth(result.as_ref()).is_none() {
+                    return Poll::Ready(result);
                 }
+                Ok(result)
             };
-            let why = match &ended {
-                Ok(result) => this.plan.judge.worth(result.as_ref()),
-                Err(_) => Some(Why::Panicked),
-            };
-            let why = match (why, ended) {
-                (None, Ok(result)) => return Poll::Ready(result),
-                (why, ended) => {
-                    *this.fallen = Some(Box::new(Fallen::new(ended, this.kept.take())));
-                    why
-                }
-            };
-            // What an alternative waits for, it does not wait for with the service in its hands.
-            this.primary.set(None);
-            failed(this.plan, why);
+            if let Some(answer) = this.ended(ended) {
+                return Poll::Ready(answer);
+            }
         }
-        let Some(fallen) = this.fallen else {
-            // Only a future that is polled again after its end can come here.
-            return Poll::Pending;
+        this.drive(cx)
+    }
+}
+
+impl<F, Req, Res, Err, J: Judge<Res, Err>> ResponseProj<'_, F, Req, Res, Err, J> {
+    /// Takes what the call came to: it is the answer, or alternatives are tried.
+    #[cold]
+    fn ended(&mut self, ended: Ended<Res, Err>) -> Option<Result<Res, Err>> {
+        let why = match &ended {
+            Ok(result) => self.plan.judge.worth(result.as_ref()),
+            Err(_) => Some(Why::Panicked),
         };
-        let polled = fallen.drive(this.plan, *this.word, cx);
-        if polled.is_ready() {
-            *this.fallen = None;
+        // What an alternative waits for, it does not wait for with the service in its hands.
+        self.primary.set(None);
+        match (why, ended) {
+            (None, Ok(result)) => return Some(result),
+            (why, ended) => {
+                *self.fallen = Some(Box::new(Fallen::new(ended, self.kept.take())));
+                failed(self.plan, why.unwrap_or(Why::Panicked));
+            }
         }
-        polled.map(|ended| ended.unwrap_or_else(|panic| resume_unwind(panic)))
+        None
+    }
+
+    #[cold]
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Res, Err>> {
+        // Only a future that is polled again after its end can find none.
+        let Some(fallen) = self.fallen else { return Poll::Pending };
+        let ended = ready!(fallen.drive(self.plan, *self.word, cx));
+        *self.fallen = None;
+        Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 }
 
 /// Counts a call that failed, and tells of it.
-#[cold]
-fn failed<Req, Res, Err, J>(plan: &Plan<Req, Res, Err, J>, why: Option<Why>) {
-    let why = why.unwrap_or(Why::Panicked);
+fn failed<Req, Res, Err, J>(plan: &Plan<Req, Res, Err, J>, why: Why) {
     plan.policy.totals.failed.add_one();
     if why == Why::Panicked {
         plan.policy.totals.panics.add_one();

@@ -13,8 +13,8 @@ mod layer;
 mod order;
 mod service;
 mod shared;
+pub mod single_flight;
 mod status;
-#[cfg(feature = "cache")]
 mod work;
 
 pub use alternatives::{Alternative, Failed};

@@ -1,10 +1,18 @@
 //! The scenarios in which other libraries' fallbacks fail, with their numbers.
 
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
+use salve_core::Repeatable;
+use salve_fallback::single_flight::{self, Flights, SingleFlightLayer};
 use salve_fallback::{Alternative, Config, FallbackLayer};
 use salve_testkit::{Mode, Probe, TestError, allocation_counter};
+use tokio_test::task::spawn;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 fn value() -> FallbackLayer<u32, u32, TestError> {
@@ -81,6 +89,63 @@ fn f04_bad_settings_are_refused_and_nothing_panics() {
         refused(vec![Alternative::value("none", 0), Alternative::value("none", 1)]),
         "fallback: `alternatives` is `none` twice, but must be of distinct names"
     );
+}
+
+/// 138,101 polls in 100 ms.
+#[tokio::test(start_paused = true)]
+async fn c01_whoever_waits_is_polled_when_there_is_something_to_say() {
+    let flights = Flights::<u32, u32, TestError>::new(single_flight::Config::default()).unwrap();
+    let polls = Cell::new(0);
+    let call = |counted: bool| {
+        let mut call = Box::pin(flights.call(7, || async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok(7)
+        }));
+        let polls = &polls;
+        std::future::poll_fn(move |cx| {
+            polls.set(polls.get() + u32::from(counted));
+            call.as_mut().poll(cx)
+        })
+    };
+    let mut leader = spawn(call(false));
+    let mut waiter = spawn(call(true));
+    assert!(leader.poll().is_pending() && waiter.poll().is_pending());
+    for _ in 0..100 {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        // As an executor does: whoever was woken is polled.
+        for task in [&mut leader, &mut waiter] {
+            let _ = task.is_woken() && task.poll().is_ready();
+        }
+    }
+    assert_eq!((polls.get(), flights.handle().counts().shared), (2, 1), "to come and to leave");
+}
+
+fn by_number(request: &u32) -> Cow<'_, u32> {
+    Cow::Borrowed(request)
+}
+
+/// All that wait fail with their leader.
+#[tokio::test]
+async fn c02_a_leader_that_is_cancelled_is_followed_by_one_that_waits() {
+    let layer = SingleFlightLayer::<u32, _, _, _>::new(
+        Flights::new(single_flight::Config::default()).unwrap(),
+        by_number,
+    )
+    .with_request_rule(Repeatable);
+    let (probe, control) = Probe::new();
+    control.set(Mode::Hold);
+    let mut service = layer.layer(probe);
+    let mut calls: Vec<_> = (0..10).map(|_| spawn(service.call(7))).collect();
+    assert!(calls.iter_mut().all(|call| call.poll().is_pending()));
+    drop(calls.remove(0));
+    assert_eq!(calls.iter().filter(|call| call.is_woken()).count(), 1);
+    assert!(calls[0].poll().is_pending());
+    assert_eq!((control.calls(), control.in_flight()), (2, 1));
+    control.release();
+    for call in &mut calls {
+        assert_eq!(call.poll(), Poll::Ready(Ok(7)));
+    }
+    assert_eq!(control.calls(), 2);
 }
 
 /// A peer allocates for each call, whether it fails or not.
