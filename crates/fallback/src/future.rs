@@ -16,7 +16,7 @@ use crate::chain::Plan;
 use crate::event::Event;
 pub use crate::judge::{AnyErrors, Judge, RefusableErrors};
 use crate::order::{Needs, Walk, Why};
-use crate::shared::Word;
+use crate::shared::{Policy, Word};
 
 pin_project! {
     /// The response of a call that alternatives stand behind.
@@ -26,24 +26,33 @@ pin_project! {
     ///
     /// # Cancellation
     /// Dropped before its end, it drops whatever is under way; nothing is counted.
-    #[project = ResponseProj]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, Req, Res, Err, J> {
-        plan: Arc<Plan<Req, Res, Err, J>>,
-        word: Word,
-        // The request, if an alternative may need it.
-        kept: Option<Req>,
+        stage: Stage<Req, Res, Err, J>,
         #[pin]
         primary: Option<F>,
-        fallen: Option<Box<Fallen<Req, Res, Err>>>,
     }
+}
+
+/// How far a call has come.
+enum Stage<Req, Res, Err, J> {
+    Calling {
+        plan: Arc<Plan<Req, Res, Err, J>>,
+        word: Word,
+        /// The request, if an alternative may need it.
+        kept: Option<Req>,
+    },
+    Fallen(Box<Fallen<Req, Res, Err, J>>),
+    Ended,
 }
 
 /// What a call or an alternative came to: its result, or the panic that was caught.
 type Ended<Res, Err> = Result<Result<Res, Err>, Box<dyn Any + Send>>;
 
 /// A call that has failed, on its way through the alternatives.
-struct Fallen<Req, Res, Err> {
+struct Fallen<Req, Res, Err, J> {
+    plan: Arc<Plan<Req, Res, Err, J>>,
+    word: Word,
     original: Ended<Res, Err>,
     last: Option<Ended<Res, Err>>,
     request: Option<Req>,
@@ -59,7 +68,7 @@ impl<F, Req, Res, Err, J> ResponseFuture<F, Req, Res, Err, J> {
         kept: Option<Req>,
         primary: F,
     ) -> Self {
-        Self { plan, word, kept, primary: Some(primary), fallen: None }
+        Self { stage: Stage::Calling { plan, word, kept }, primary: Some(primary) }
     }
 }
 
@@ -71,81 +80,94 @@ where
     type Output = Result<Res, Err>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, Err>> {
-        let mut this = self.project();
-        if let Some(primary) = this.primary.as_mut().as_pin_mut() {
-            let ended = if this.word.catches() {
-                match catch_unwind(AssertUnwindSafe(|| primary.poll(cx))) {
-                    Ok(polled) => Ok(ready!(polled)),
-                    Err(panic) => Err(panic),
-                }
-            } else {
-                // A success leaves from here, without being put into anything else on its way.
-                let result = ready!(primary.poll(cx));
-                if this.plan.judge.worth(result.as_ref()).is_none() {
-                    return Poll::Ready(result);
-                }
-                Ok(result)
-            };
-            if let Some(answer) = this.ended(ended) {
-                return Poll::Ready(answer);
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, Err>> {
+        let this = self.as_mut().project();
+        let mut failed = None;
+        if let Stage::Calling { plan, word, .. } = &*this.stage
+            && !word.catches()
+            && let Some(primary) = this.primary.as_pin_mut()
+        {
+            let result = ready!(primary.poll(cx));
+            if plan.judge.worth(result.as_ref()).is_none() {
+                return Poll::Ready(result);
             }
+            failed = Some(result);
         }
-        this.drive(cx)
+        self.go_on(failed, cx)
     }
 }
 
-impl<F, Req, Res, Err, J: Judge<Res, Err>> ResponseProj<'_, F, Req, Res, Err, J> {
-    /// Takes what the call came to: it is the answer, or alternatives are tried.
-    #[cold]
-    fn ended(&mut self, ended: Ended<Res, Err>) -> Option<Result<Res, Err>> {
-        let why = match &ended {
-            Ok(result) => self.plan.judge.worth(result.as_ref()),
-            Err(_) => Some(Why::Panicked),
-        };
-        // What an alternative waits for, it does not wait for with the service in its hands.
-        self.primary.set(None);
-        match (why, ended) {
-            (None, Ok(result)) => return Some(result),
-            (why, ended) => {
-                *self.fallen = Some(Box::new(Fallen::new(ended, self.kept.take())));
-                failed(self.plan, why.unwrap_or(Why::Panicked));
+impl<F, Req, Res, Err, J> ResponseFuture<F, Req, Res, Err, J>
+where
+    F: Future<Output = Result<Res, Err>>,
+    J: Judge<Res, Err>,
+{
+    /// All that a success does not need: panics are caught, and alternatives tried.
+    // Never inlined: what it holds would be laid out among what a success needs.
+    #[inline(never)]
+    fn go_on(
+        self: Pin<&mut Self>,
+        failed: Option<Result<Res, Err>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Res, Err>> {
+        let mut this = self.project();
+        if let Some(primary) = this.primary.as_mut().as_pin_mut() {
+            let ended = match failed {
+                Some(result) => Ok(result),
+                None => match catch_unwind(AssertUnwindSafe(|| primary.poll(cx))) {
+                    Ok(polled) => Ok(ready!(polled)),
+                    Err(panic) => Err(panic),
+                },
+            };
+            // What an alternative waits for, it does not wait for with the service in hand.
+            this.primary.set(None);
+            let stage = std::mem::replace(this.stage, Stage::Ended);
+            let Stage::Calling { plan, word, kept } = stage else { return Poll::Pending };
+            let why = match &ended {
+                Ok(result) => plan.judge.worth(result.as_ref()),
+                Err(_) => Some(Why::Panicked),
+            };
+            match (why, ended) {
+                (None, Ok(result)) => return Poll::Ready(result),
+                (why, ended) => {
+                    count(&plan.policy, why.unwrap_or(Why::Panicked));
+                    *this.stage = Stage::Fallen(Box::new(Fallen::new(plan, word, ended, kept)));
+                }
             }
         }
-        None
-    }
-
-    #[cold]
-    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<Result<Res, Err>> {
         // Only a future that is polled again after its end can find none.
-        let Some(fallen) = self.fallen else { return Poll::Pending };
-        let ended = ready!(fallen.drive(self.plan, *self.word, cx));
-        *self.fallen = None;
+        let Stage::Fallen(fallen) = this.stage else { return Poll::Pending };
+        let ended = ready!(fallen.drive(cx));
+        *this.stage = Stage::Ended;
         Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 }
 
 /// Counts a call that failed, and tells of it.
-fn failed<Req, Res, Err, J>(plan: &Plan<Req, Res, Err, J>, why: Why) {
-    plan.policy.totals.failed.add_one();
+fn count(policy: &Policy, why: Why) {
+    policy.totals.failed.add_one();
     if why == Why::Panicked {
-        plan.policy.totals.panics.add_one();
+        policy.totals.panics.add_one();
     }
-    plan.policy.tell(Event::PrimaryFailed { why });
+    policy.tell(Event::PrimaryFailed { why });
 }
 
-impl<Req, Res, Err> Fallen<Req, Res, Err> {
-    const fn new(original: Ended<Res, Err>, request: Option<Req>) -> Self {
-        Self { original, last: None, request, walk: Walk::START, running: None }
+impl<Req, Res, Err, J> Fallen<Req, Res, Err, J> {
+    const fn new(
+        plan: Arc<Plan<Req, Res, Err, J>>,
+        word: Word,
+        original: Ended<Res, Err>,
+        request: Option<Req>,
+    ) -> Self {
+        Self { plan, word, original, last: None, request, walk: Walk::START, running: None }
     }
 
     /// Tries one alternative after the other until one answers or none is left.
-    fn drive<J: Judge<Res, Err>>(
-        &mut self,
-        plan: &Plan<Req, Res, Err, J>,
-        word: Word,
-        cx: &mut Context<'_>,
-    ) -> Poll<Ended<Res, Err>> {
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<Ended<Res, Err>>
+    where
+        J: Judge<Res, Err>,
+    {
+        let word = self.word;
         loop {
             let (place, ended) = match &mut self.running {
                 Some((place, running)) => match guarded(word, || running.as_mut().poll(cx)) {
@@ -154,24 +176,25 @@ impl<Req, Res, Err> Fallen<Req, Res, Err> {
                     Err(panic) => (*place, Err(panic)),
                 },
                 None => {
-                    let Some(place) = self.next(plan, word) else {
-                        return Poll::Ready(self.give_up(plan, word));
+                    let Some(place) = self.next() else {
+                        return Poll::Ready(self.give_up());
                     };
-                    match self.begin(plan, word, place) {
+                    match self.begin(place) {
                         Some(ended) => (place, ended),
                         None => continue,
                     }
                 }
             };
             self.running = None;
-            if let Some(answer) = self.weigh(plan, place, ended) {
+            if let Some(answer) = self.weigh(place, ended) {
                 return Poll::Ready(answer);
             }
         }
     }
 
     /// The alternative to try now; none in shadow mode, where the first is only told of.
-    fn next<J>(&mut self, plan: &Plan<Req, Res, Err, J>, word: Word) -> Option<usize> {
+    fn next(&mut self) -> Option<usize> {
+        let (plan, word) = (&*self.plan, self.word);
         if word.is_paused() {
             return None;
         }
@@ -192,12 +215,8 @@ impl<Req, Res, Err> Fallen<Req, Res, Err> {
     }
 
     /// Begins an alternative; what it came to, if it needs no waiting.
-    fn begin<J>(
-        &mut self,
-        plan: &Plan<Req, Res, Err, J>,
-        word: Word,
-        place: usize,
-    ) -> Option<Ended<Res, Err>> {
+    fn begin(&mut self, place: usize) -> Option<Ended<Res, Err>> {
+        let (plan, word) = (&*self.plan, self.word);
         let failed = match &self.original {
             Ok(Ok(response)) => Failed::Response(response),
             Ok(Err(error)) => Failed::Error(error),
@@ -218,12 +237,11 @@ impl<Req, Res, Err> Fallen<Req, Res, Err> {
     }
 
     /// Ends the call if the alternative has answered it.
-    fn weigh<J: Judge<Res, Err>>(
-        &mut self,
-        plan: &Plan<Req, Res, Err, J>,
-        place: usize,
-        ended: Ended<Res, Err>,
-    ) -> Option<Ended<Res, Err>> {
+    fn weigh(&mut self, place: usize, ended: Ended<Res, Err>) -> Option<Ended<Res, Err>>
+    where
+        J: Judge<Res, Err>,
+    {
+        let plan = &*self.plan;
         let tally = &plan.links.get(place)?.tally;
         let why = match &ended {
             Ok(result) => plan.judge.worth(result.as_ref()),
@@ -250,7 +268,8 @@ impl<Req, Res, Err> Fallen<Req, Res, Err> {
         }))
     }
 
-    fn give_up<J>(&mut self, plan: &Plan<Req, Res, Err, J>, word: Word) -> Ended<Res, Err> {
+    fn give_up(&mut self) -> Ended<Res, Err> {
+        let (plan, word) = (&*self.plan, self.word);
         if word.is_live() {
             plan.policy.totals.exhausted.add_one();
             plan.policy.tell(Event::Exhausted);
@@ -269,7 +288,7 @@ fn guarded<T>(word: Word, work: impl FnOnce() -> T) -> Result<T, Box<dyn Any + S
 impl<F, Req, Res, Err, J> fmt::Debug for ResponseFuture<F, Req, Res, Err, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")
-            .field("failed", &self.fallen.is_some())
+            .field("failed", &matches!(self.stage, Stage::Fallen(_)))
             .finish_non_exhaustive()
     }
 }
