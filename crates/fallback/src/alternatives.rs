@@ -159,12 +159,11 @@ where
     }
 
     /// What another service answers to a copy of the request. A clone of it is made ready and
-    /// called for each.
+    /// called for each. Errors of another type are mapped before, as by `map_err` of tower.
     pub fn service<S>(name: impl Into<Name>, service: S) -> Self
     where
         Req: Clone + Send,
-        S: Service<Req, Response = Res> + Clone + Send + 'static,
-        S::Error: Into<Err>,
+        S: Service<Req, Response = Res, Error = Err> + Clone + Send + 'static,
         S::Future: Send,
     {
         Self::service_with(name, ByClone, service)
@@ -175,15 +174,14 @@ where
     where
         Req: Send,
         Q: CloneRequest<Req> + Send + Sync + 'static,
-        S: Service<Req, Response = Res> + Clone + Send + 'static,
-        S::Error: Into<Err>,
+        S: Service<Req, Response = Res, Error = Err> + Clone + Send + 'static,
         S::Future: Send,
     {
         // Many services can be sent to another thread but not shared by two.
         let service = Lock::new(service);
         let ask = move |request, _: Failed<'_, Res, Err>| {
-            let call = Oneshot::new(service.lock().clone(), request);
-            async move { call.await.map_err(Into::into) }
+            let clone = service.lock().clone();
+            Oneshot::new(clone, request)
         };
         Self::function_with(name, cloner, ask)
     }

@@ -45,11 +45,13 @@ pub struct Chain<Req, Res, Err, J = RefusableErrors> {
 pub(crate) struct Plan<Req, Res, Err, J> {
     pub(crate) policy: Arc<Policy>,
     pub(crate) links: Arc<[Link<Req, Res, Err>]>,
-    pub(crate) mark: Option<Arc<dyn Fn(&mut Res, &Name) + Send + Sync>>,
+    pub(crate) mark: Option<Mark<Res>>,
     pub(crate) judge: J,
     /// The first alternative that asks, since it says how the request is kept.
     keeper: Option<usize>,
 }
+
+type Mark<Res> = Arc<dyn Fn(&mut Res, &Name) + Send + Sync>;
 
 /// An alternative with its counters.
 pub(crate) struct Link<Req, Res, Err> {

@@ -31,7 +31,7 @@ impl Handle {
     /// # Errors
     /// If a setting is out of bounds, which no value of today's settings is.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Ok(Self(Arc::new(Policy::new(&config))))
+        Ok(Self(Arc::new(Policy::new(config))))
     }
 
     /// What it has counted since it was made.

@@ -87,10 +87,10 @@ impl Word {
 }
 
 impl Policy {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         Self {
-            name: config.name.clone(),
-            word: AtomicU32::new(Word::of(config).0),
+            word: AtomicU32::new(Word::of(&config).0),
+            name: config.name,
             totals: Totals::default(),
             tallies: Lock::default(),
             events: Events::default(),

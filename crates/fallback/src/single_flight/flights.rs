@@ -48,7 +48,7 @@ impl<K: Hash + Eq, Res, Err> Flights<K, Res, Err> {
     /// # Errors
     /// If a setting is out of bounds.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        Ok(Self { shared: Arc::new(Shared::new(&config)?), rule: ShareAll })
+        Ok(Self { shared: Arc::new(Shared::new(config)?), rule: ShareAll })
     }
 }
 

@@ -37,9 +37,12 @@ pub(crate) struct Policy {
 /// 3. Results are copied and dropped, callers woken and listeners told with no lock held.
 pub(crate) struct Shared<K, T> {
     pub(crate) policy: Arc<Policy>,
-    boards: Box<[Lock<Board<K, Arc<Seat<T>>>>]>,
+    boards: Box<[Boarding<K, T>]>,
     hasher: RandomState,
 }
+
+/// A board behind its lock.
+type Boarding<K, T> = Lock<Board<K, Arc<Seat<T>>>>;
 
 const MOST_BOARDS: usize = 16;
 
@@ -83,11 +86,11 @@ impl Policy {
 }
 
 impl<K: Hash + Eq, T> Shared<K, T> {
-    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let boards = if config.max_keys < 64 * MOST_BOARDS { 1 } else { MOST_BOARDS };
         let policy = Policy {
-            name: config.name.clone(),
+            name: config.name,
             max_keys: config.max_keys,
             totals: Totals::default(),
             events: Events::default(),
@@ -142,7 +145,7 @@ impl<K: Hash + Eq, T> Shared<K, T> {
 }
 
 impl<K, T> Shared<K, T> {
-    fn board(&self, hash: u64) -> &Lock<Board<K, Arc<Seat<T>>>> {
+    fn board(&self, hash: u64) -> &Boarding<K, T> {
         // The table uses the lowest and the highest bits; these stand between them.
         &self.boards[(hash >> 32) as usize & (self.boards.len() - 1)]
     }
