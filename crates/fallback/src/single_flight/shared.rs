@@ -293,3 +293,28 @@ impl<K, T> Drop for Waiter<K, T> {
         }
     }
 }
+
+#[cfg(all(test, not(salve_loom)))]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A caller empties its seat before it takes it from the board: one that leaves on another
+    /// thread may have done only the first when it is called up.
+    #[test]
+    fn a_caller_that_is_about_to_leave_is_passed_over() {
+        let shared = Arc::new(Shared::<u8, u32>::new(Config::default()).unwrap());
+        let join = || shared.join(Cow::<u8>::Owned(7));
+        let Entrance::Leads(lead) = join() else { panic!("nobody else is there") };
+        let (Entrance::Waits(leaving), Entrance::Waits(mut next)) = (join(), join()) else {
+            panic!("somebody leads")
+        };
+        assert_eq!(leaving.seat.leave(), None);
+        drop(lead);
+        let polled = next.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Waited::Leads(_))));
+        drop((polled, leaving));
+        assert_eq!(shared.size(), (0, 0), "the one that was called up has left too");
+    }
+}
