@@ -6,6 +6,7 @@ mod backon;
 mod bare;
 mod degradation;
 mod failsafe;
+mod fallback;
 mod governor;
 mod keyed;
 mod recloser;
@@ -50,6 +51,7 @@ pub(crate) fn cases() -> Vec<Case> {
         bare::cases(),
         salve::cases(),
         degradation::cases(),
+        fallback::cases(),
         keyed::cases(),
         recloser::cases(),
         failsafe::cases(),
