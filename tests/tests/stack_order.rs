@@ -7,8 +7,8 @@ use std::time::Duration;
 use salve::degradation::{self, Feature};
 use salve::retry::{self, Backoff};
 use salve::{
-    Class, Error, Reason, Repeatable, RequestRule, bulkhead, circuit_breaker, hedge, rate_limit,
-    stack,
+    Class, Error, Reason, Repeatable, RequestRule, bulkhead, circuit_breaker, fallback, hedge,
+    rate_limit, stack,
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -183,4 +183,37 @@ async fn whoever_waits_for_the_rate_holds_no_place_and_stays_within_the_deadline
         }
     }
     assert!((2..=3).contains(&answered), "{answered} turns within three seconds");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_stands_outside_of_everything_that_refuses_or_gives_up() {
+    let alternatives = [fallback::Alternative::<u32, u32, Error<String>>::value("none", 99)];
+    let layer = fallback::FallbackLayer::new(fallback::Config::new("stock"), alternatives).unwrap();
+    let shop = degradation::Config::new("shop").with_feature(Feature::new("search"));
+    let shop = degradation::Handle::new(shop).unwrap();
+    let breaker = circuit_breaker::Config::default().without_rules().with_consecutive_failures(2);
+    let (layer, handle) = stack("stock")
+        .with_fallback(layer)
+        .with_feature(shop.feature("search").unwrap())
+        .with_request_rule(Repeatable)
+        .with_retry(at_once(3))
+        .with_circuit_breaker(breaker)
+        .with_total_timeout(SECOND)
+        .build()
+        .unwrap();
+    let (calls, client) = client(&[(0, false), (0, false), (5_000, true), (0, true)]);
+    let service = layer.layer(client);
+    // Two failures open the breaker, which refuses the third attempt.
+    assert_eq!(service.clone().oneshot(1).await.unwrap(), 99);
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+    handle.circuit_breaker().unwrap().reset();
+    // The next takes too long for the whole call.
+    assert_eq!(service.clone().oneshot(1).await.unwrap(), 99);
+    assert_eq!(service.clone().oneshot(1).await.unwrap(), 1);
+    shop.override_feature("search", Some(0)).unwrap();
+    assert_eq!(service.clone().oneshot(1).await.unwrap(), 99);
+    assert_eq!(handle.fallback().unwrap().counts().failed, 3);
+    // What is closing says so itself.
+    assert_eq!(handle.close(SECOND).await, 0);
+    assert_eq!(reason(service.oneshot(1).await), Some(Reason::Closing));
 }

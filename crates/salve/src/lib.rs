@@ -28,6 +28,7 @@
 //! | [`timeout`] | bounds how long an attempt and a call may take |
 //! | [`hedge`] | sends a second copy of a call that is late |
 //! | [`rate_limit`] | bounds how many calls there are in a time, by key and tier |
+//! | [`fallback`] | answers in place of what failed: alternatives, kept answers, one call for many |
 //! | [`degradation`] | switches off, in order, what matters least |
 //!
 //! | feature | what it adds |
@@ -36,6 +37,7 @@
 //! | `reqwest` | the same for `reqwest`'s own types |
 //! | `grpc` | a classifier of gRPC codes, for `tonic` |
 //! | `sqlx`, `redis` | classifiers of their errors |
+//! | `cache` | answers that are kept, for when the source fails |
 //! | `open-feature` | features of a degradation ladder for OpenFeature |
 //! | `serde` | settings that are read from files, durations as text |
 //! | `metrics` | an exporter of what policies count |
@@ -64,6 +66,7 @@ pub use salve_bulkhead as bulkhead;
 pub use salve_circuit_breaker as circuit_breaker;
 pub use salve_core::*;
 pub use salve_degradation as degradation;
+pub use salve_fallback as fallback;
 pub use salve_hedge as hedge;
 pub use salve_rate_limit as rate_limit;
 pub use salve_retry as retry;

@@ -1,5 +1,5 @@
 //! What policies count reaches the recorder under the names of the table.
-#![cfg(feature = "metrics")]
+#![cfg(all(feature = "metrics", feature = "cache"))]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use salve::metrics::{Exporter, FIGURES};
 use salve::{
-    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, degradation, hedge, rate_limit, stack,
+    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, degradation, fallback, hedge,
+    rate_limit, stack,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -74,7 +75,15 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
     let keys = RegistryConfig::default();
     let keyed =
         rate_limit::KeyedHandle::<String>::new(rate_limit::Config::default(), keys).unwrap();
-    let others: [&dyn Sensor; 4] = [&measured, &ladder, &limit, &keyed];
+    let chain = fallback::Chain::<(), (), Rejection>::new(
+        fallback::Config::default(),
+        [fallback::Alternative::value("none", ())],
+    );
+    let chain = chain.unwrap().handle();
+    let answers = fallback::cache::Answers::<u32, u32>::new(Default::default()).unwrap().handle();
+    let flights = fallback::single_flight::Flights::<u32, u32, Rejection>::new(Default::default());
+    let flights = flights.unwrap().handle();
+    let others: [&dyn Sensor; 7] = [&measured, &ladder, &limit, &keyed, &chain, &answers, &flights];
     let read: BTreeMap<_, _> = stack.sensors().chain(others).flat_map(readings).collect();
     let table = FIGURES.iter().map(|figure| (figure.reading, figure.unit)).collect();
     assert_eq!(read, table);

@@ -37,13 +37,18 @@ macro_rules! figures {
 }
 
 figures! {
+    "alternatives_answered_total" => "salve_alternatives_answered_total", Count, "Calls that an alternative answered.";
     "attempt_limit" => "salve_attempt_limit_seconds", Seconds, "How long one attempt may take.";
     "attempt_timeouts_total" => "salve_attempt_timeouts_total", Count, "Attempts that took too long.";
     "attempts_total" => "salve_attempts_total", Count, "Attempts that have begun, first ones among them.";
     "available" => "salve_available", Count, "How many calls the rate would let through at once.";
     "budget_available" => "salve_budget_available", Count, "How many retries the budget would pay for now.";
     "budget_refused_total" => "salve_budget_refused_total", Count, "Calls given up because the budget was used up.";
+    "cache_entries" => "salve_cache_entries", Count, "Answers that are kept.";
+    "cache_stored_total" => "salve_cache_stored_total", Count, "Answers of the source that were kept.";
+    "cache_weight" => "salve_cache_weight", Count, "How heavy the kept answers are together.";
     "calls_total" => "salve_calls_total", Count, "Calls that have begun.";
+    "calls_waiting" => "salve_calls_waiting", Count, "Calls that wait for the answer of another.";
     "closed" => "salve_closed", Flag, "Whether it takes no new calls because it was closed.";
     "consecutive_failures" => "salve_consecutive_failures", Count, "Failures without a success between them.";
     "copies_total" => "salve_copies_total", Count, "Second copies of late calls that were sent.";
@@ -63,17 +68,23 @@ figures! {
     "full_after" => "salve_full_after_seconds", Seconds, "In how long the whole burst is there again.";
     "full_total" => "salve_full_total", Count, "Calls refused because every place was taken.";
     "half_open" => "salve_half_open", Flag, "Whether it lets only probes through.";
+    "held" => "salve_held", Flag, "Whether an operator holds it to what it has.";
     "in_use" => "salve_in_use", Count, "Places that are taken.";
     "keys" => "salve_keys", Count, "Keys that are kept.";
+    "keys_in_flight" => "salve_keys_in_flight", Count, "Keys for which a call is under way.";
     "late_total" => "salve_late_total", Count, "Results that were ignored, from before the last change of state.";
     "latency_quantile" => "salve_latency_quantile_seconds", Seconds, "Within how long the measured share of calls is answered.";
     "latency_samples" => "salve_latency_samples", Count, "Answers whose latency counts.";
     "level" => "salve_level", Count, "The level of service, 0 for the best.";
     "neutral_total" => "salve_neutral_total", Count, "Calls that say nothing about the dependency.";
+    "nothing_kept_total" => "salve_nothing_kept_total", Count, "Calls that failed with nothing kept to serve.";
     "open" => "salve_open", Flag, "Whether it refuses calls.";
     "overflowed_total" => "salve_overflowed_total", Count, "Calls that had to share the policy of keys without room.";
+    "panics_total" => "salve_panics_total", Count, "Panics that were caught.";
     "paused" => "salve_paused", Flag, "Whether an operator has paused it.";
     "places" => "salve_places", Count, "How many calls may be under way at once.";
+    "primary_failures_total" => "salve_primary_failures_total", Count, "Calls whose own service failed, whatever was answered then.";
+    "promoted_total" => "salve_promoted_total", Count, "Waiting calls that took over from one that was dropped.";
     "queue_timeouts_total" => "salve_queue_timeouts_total", Count, "Calls that waited as long as they may.";
     "queued_total" => "salve_queued_total", Count, "Calls that had to wait for a place.";
     "rate_limited_total" => "salve_rate_limited_total", Count, "Calls refused since there were more than the rate allows.";
@@ -87,8 +98,17 @@ figures! {
     "rules_asking" => "salve_rules_asking", Count, "Rules that ask for a worse level of service.";
     "rules_unknown" => "salve_rules_unknown", Count, "Rules whose reading was not there.";
     "scale" => "salve_scale_ratio", Ratio, "The share of its rate that is let through.";
+    "served_failed_total" => "salve_served_failed_total", Count, "Kept answers served after a failure.";
+    "served_fresh_total" => "salve_served_fresh_total", Count, "Fresh answers served without asking.";
+    "served_held_total" => "salve_served_held_total", Count, "Kept answers served because an operator said so.";
+    "served_revalidating_total" => "salve_served_revalidating_total", Count, "Kept answers served while another caller asked.";
+    "served_unreachable_total" => "salve_served_unreachable_total", Count, "Kept answers served because the source was unreachable a short time ago.";
     "shadow_copies_total" => "salve_shadow_copies_total", Count, "Second copies that would have been sent, but for shadow mode.";
+    "shadow_fallbacks_total" => "salve_shadow_fallbacks_total", Count, "Alternatives that would have been tried, but for shadow mode.";
     "shadow_rejected_total" => "salve_shadow_rejected_total", Count, "Calls that would have been refused, but for shadow mode.";
+    "shadow_served_total" => "salve_shadow_served_total", Count, "Kept answers that would have been served, but for shadow mode.";
+    "shadow_shared_total" => "salve_shadow_shared_total", Count, "Calls that would have been answered by another's, but for shadow mode.";
+    "shared_total" => "salve_shared_total", Count, "Calls that were answered by another's.";
     "slow_rate" => "salve_slow_ratio", Ratio, "The share of slow calls in the window.";
     "slow_total" => "salve_slow_total", Count, "Calls that were slow, failed or not.";
     "successes_total" => "salve_successes_total", Count, "Calls that succeeded.";
@@ -96,6 +116,7 @@ figures! {
     "total_limit" => "salve_total_limit_seconds", Seconds, "How long the whole call may take.";
     "trips_in_a_row" => "salve_trips_in_a_row", Count, "How often it has opened since it last closed.";
     "trips_total" => "salve_trips_total", Count, "Times that a breaker opened.";
+    "unreachable" => "salve_unreachable", Flag, "Whether the source is held to be unreachable.";
     "utilization" => "salve_utilization_ratio", Ratio, "The share of places that are taken.";
     "waiting" => "salve_waiting", Count, "Calls that wait for a place.";
     "waiting_critical" => "salve_waiting_critical", Count, "Critical calls that wait.";

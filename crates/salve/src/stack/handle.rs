@@ -7,13 +7,15 @@ use salve_core::{Effector, Name, Sensor};
 use super::gate::Gate;
 use super::part::Nothing;
 use crate::degradation::DegradationLayer;
-use crate::{bulkhead, circuit_breaker, degradation, hedge, rate_limit, retry, timeout};
+use crate::fallback::FallbackLayer;
+use crate::{bulkhead, circuit_breaker, degradation, fallback, hedge, rate_limit, retry, timeout};
 
 /// The parts of a stack. Its clones, and every service made from the stack's layer, share them.
 #[derive(Clone, Debug)]
 pub struct StackHandle {
     pub(crate) name: Name,
     pub(crate) gate: Gate,
+    pub(crate) fallback: Option<fallback::Handle>,
     pub(crate) degradation: Option<degradation::Handle>,
     pub(crate) total: Option<timeout::Handle>,
     pub(crate) retry: Option<retry::Handle>,
@@ -42,6 +44,12 @@ impl<R, W> Held<degradation::Handle> for DegradationLayer<R, W> {
     }
 }
 
+impl<Req, Res, Err> Held<fallback::Handle> for FallbackLayer<Req, Res, Err> {
+    fn held(&self) -> Option<fallback::Handle> {
+        Some(self.handle())
+    }
+}
+
 macro_rules! held {
     ($($room:ident),+) => {
         $(impl Held<Self> for $room::Handle {
@@ -59,6 +67,12 @@ impl StackHandle {
     #[must_use]
     pub const fn name(&self) -> &Name {
         &self.name
+    }
+
+    /// The fallback policy, if there is one.
+    #[must_use]
+    pub const fn fallback(&self) -> Option<&fallback::Handle> {
+        self.fallback.as_ref()
     }
 
     /// The degradation ladder, if there is one.
@@ -111,7 +125,8 @@ impl StackHandle {
 
     /// Everything in the stack that can be read, the outermost part first.
     pub fn sensors(&self) -> impl Iterator<Item = &dyn Sensor> {
-        let parts: [Option<&dyn Sensor>; 8] = [
+        let parts: [Option<&dyn Sensor>; 9] = [
+            self.fallback.as_ref().map(|it| it as _),
             self.degradation.as_ref().map(|it| it as _),
             self.total.as_ref().map(|it| it as _),
             self.retry.as_ref().map(|it| it as _),

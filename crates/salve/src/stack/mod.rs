@@ -5,6 +5,8 @@
 //!     │
 //!   gate             counts what is in flight; closes without cutting anybody off
 //!     │
+//!   fallback         (if asked for) outside of everything that may refuse or give up
+//!     │
 //!   degradation      (if asked for) what is not served now is refused before it costs anything
 //!     │
 //!   total timeout    one deadline for everything below, waiting included; all inner parts see it
@@ -53,7 +55,7 @@ pub use parts::{Chain, Parts};
 /// | circuit breaker | 5 failures in 60 s open it for 60 s; 2 of 3 probes close it |
 /// | bulkhead | 25 places, no queue |
 /// | attempt timeout | 10 s |
-/// | degradation, hedge, rate limit | none |
+/// | fallback, degradation, hedge, rate limit | none |
 ///
 /// Parts are left out and added by type, so that what is not there costs nothing. To switch a part
 /// off at run time, give it settings that let everything pass: one attempt, a breaker without
@@ -125,8 +127,9 @@ impl<C, R, Q, P> Stack<C, R, Q, P> {
     }
 }
 
-impl<C, R, Q, D, T, E, H, B, L, P, A> Stack<C, R, Q, Parts<D, T, E, H, B, L, P, A>>
+impl<C, R, Q, F, D, T, E, H, B, L, P, A> Stack<C, R, Q, Parts<F, D, T, E, H, B, L, P, A>>
 where
+    F: Settings<Policy: Held<crate::fallback::Handle>>,
     D: Settings<Policy: Held<crate::degradation::Handle>>,
     T: Settings<Policy: Held<timeout::Handle>>,
     E: Settings<Policy: Held<retry::Handle>>,
@@ -143,7 +146,7 @@ where
     #[expect(clippy::type_complexity, reason = "every part is a type")]
     pub fn build(
         self,
-    ) -> Result<(StackLayer<Policies<D, T, E, H, B, L, P, A>, C, R, Q>, StackHandle), ConfigError>
+    ) -> Result<(StackLayer<Policies<F, D, T, E, H, B, L, P, A>, C, R, Q>, StackHandle), ConfigError>
     {
         let Rules { classifier, rule, cloner } = self.rules;
         let rules = Rules { classifier: Lifted(classifier), rule, cloner };
@@ -159,13 +162,16 @@ where
     #[expect(clippy::type_complexity, reason = "every part is a type")]
     pub fn build_flat(
         self,
-    ) -> Result<(FlatStackLayer<Policies<D, T, E, H, B, L, P, A>, C, R, Q>, StackHandle), ConfigError>
-    {
+    ) -> Result<
+        (FlatStackLayer<Policies<F, D, T, E, H, B, L, P, A>, C, R, Q>, StackHandle),
+        ConfigError,
+    > {
         let Self { name, budget, parts, rules } = self;
         // Retries and copies are paid from one budget even where nobody has given one.
         let retry = parts.retry.policy(budget.as_ref())?;
         let budget = budget.or_else(|| retry.held().and_then(|retry| retry.budget()));
         let budget = budget.as_ref();
+        let fallback = parts.fallback.policy(budget)?;
         let degradation = parts.degradation.policy(budget)?;
         let total = parts.total.policy(budget)?;
         let hedge = parts.hedge.policy(budget)?;
@@ -176,6 +182,7 @@ where
         let handle = StackHandle {
             gate: Gate::new(Origin::new("stack", name.clone())),
             name,
+            fallback: fallback.held(),
             degradation: degradation.held(),
             total: total.held(),
             retry: retry.held(),
@@ -192,6 +199,7 @@ where
         let parts = Over { outer: retry, inner: parts };
         let parts = Over { outer: total, inner: parts };
         let parts = Over { outer: degradation, inner: parts };
+        let parts = Over { outer: fallback, inner: parts };
         Ok((FlatStackLayer { parts, rules, handle: handle.clone() }, handle))
     }
 }

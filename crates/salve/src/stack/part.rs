@@ -1,12 +1,16 @@
 //! The parts of a stack as types, so that a part that is left out costs nothing.
 
-use salve_core::{Budget, ByReadiness, ConfigError, Direct, ErrorsAreFailures, Unrepeatable};
+use salve_core::{
+    Budget, ByReadiness, Classify, ConfigError, Direct, ErrorsAreFailures, Unrepeatable,
+};
 use salve_retry::{ByClone, NoDeadLetters};
 use tower_layer::Layer;
 
 use crate::bulkhead::{self, Bulkhead, BulkheadLayer};
 use crate::circuit_breaker::{self, CircuitBreaker, CircuitBreakerLayer};
 use crate::degradation::{Degradation, DegradationLayer};
+use crate::fallback::future::RefusableErrors;
+use crate::fallback::{Fallback, FallbackLayer};
 use crate::hedge::{self, Hedge, HedgeLayer};
 use crate::rate_limit::{self, RateLimit, RateLimitLayer};
 use crate::retry::{self, Retry, RetryLayer};
@@ -78,6 +82,14 @@ macro_rules! paying_settings {
 paying_settings!(hedge, retry);
 
 impl<W: Clone> Settings for DegradationLayer<Unrepeatable, W> {
+    type Policy = Self;
+
+    fn policy(self, _: Option<&Budget>) -> Result<Self, ConfigError> {
+        Ok(self)
+    }
+}
+
+impl<Req, Res, Err> Settings for FallbackLayer<Req, Res, Err> {
     type Policy = Self;
 
     fn policy(self, _: Option<&Budget>) -> Result<Self, ConfigError> {
@@ -191,6 +203,18 @@ impl<S, W, C: Clone, R: Clone, Q: Clone> Part<Rules<C, R, Q>, S, W> for retry::H
             .with_request_rule(rules.rule.clone())
             .with_cloner(rules.cloner.clone())
             .layer(inner)
+    }
+}
+
+impl<S, W, C, R, Q, Req, Res, Err> Part<Rules<C, R, Q>, S, W> for FallbackLayer<Req, Res, Err>
+where
+    C: Classify<Res, Err> + Clone,
+{
+    type Service = Fallback<S, Req, Res, Err, RefusableErrors<C>>;
+    type Way = ByReadiness;
+
+    fn around(&self, rules: &Rules<C, R, Q>, inner: S) -> Self::Service {
+        self.clone().with_classifier(rules.classifier.clone()).layer(inner)
     }
 }
 

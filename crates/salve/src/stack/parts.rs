@@ -7,12 +7,14 @@ use salve_core::{Name, Unrepeatable};
 use super::Stack;
 use super::part::{Nothing, Over, Settings};
 use crate::degradation::{DegradationLayer, FeatureFlag, ReadsOnly};
+use crate::fallback::FallbackLayer;
 use crate::{bulkhead, circuit_breaker, degradation, hedge, rate_limit, retry, timeout};
 
 /// The settings of each part, the outermost first; [`Nothing`] where a part is left out. Without
 /// type parameters those that [`stack`](super::stack()) recommends.
 #[derive(Clone, Debug)]
 pub struct Parts<
+    F = Nothing,
     D = Nothing,
     T = timeout::Config,
     E = retry::Config,
@@ -22,6 +24,7 @@ pub struct Parts<
     P = bulkhead::Config,
     A = timeout::Config,
 > {
+    pub(super) fallback: F,
     pub(super) degradation: D,
     pub(super) total: T,
     pub(super) retry: E,
@@ -33,11 +36,12 @@ pub struct Parts<
 }
 
 /// The policies of a stack in the order in which they stand around each other.
-pub type Chain<D, T, E, H, B, L, P, A> =
-    Over<D, Over<T, Over<E, Over<H, Over<B, Over<L, Over<P, A>>>>>>>;
+pub type Chain<F, D, T, E, H, B, L, P, A> =
+    Over<F, Over<D, Over<T, Over<E, Over<H, Over<B, Over<L, Over<P, A>>>>>>>>;
 
 /// The policies that settings come to.
-pub(super) type Policies<D, T, E, H, B, L, P, A> = Chain<
+pub(super) type Policies<F, D, T, E, H, B, L, P, A> = Chain<
+    <F as Settings>::Policy,
     <D as Settings>::Policy,
     <T as Settings>::Policy,
     <E as Settings>::Policy,
@@ -52,6 +56,7 @@ impl Parts {
     pub(super) fn recommended(name: &Name) -> Self {
         let named = |part| part_name(name, part);
         Self {
+            fallback: Nothing,
             degradation: Nothing,
             total: timeout::Config::of_total(named("total"), Duration::from_secs(30)),
             retry: retry::Config::new(named("retry")),
@@ -81,12 +86,22 @@ macro_rules! replace {
 }
 
 #[expect(clippy::type_complexity, reason = "every part is a type of its own")]
-impl<C, R, Q, D, T, E, H, B, L, P, A> Stack<C, R, Q, Parts<D, T, E, H, B, L, P, A>> {
+impl<C, R, Q, F, D, T, E, H, B, L, P, A> Stack<C, R, Q, Parts<F, D, T, E, H, B, L, P, A>> {
+    /// Answers in place of calls that fail, those that a part of the stack refuses among them. What
+    /// failed is for the stack's classifier to say.
+    pub fn with_fallback<Req, Res, Err>(
+        self,
+        layer: FallbackLayer<Req, Res, Err>,
+    ) -> Stack<C, R, Q, Parts<FallbackLayer<Req, Res, Err>, D, T, E, H, B, L, P, A>> {
+        replace!(self, fallback = layer, keep degradation total retry hedge breaker rate_limit bulkhead attempt)
+    }
+
     /// Sheds calls by their class as the level of a degradation ladder says.
     pub fn with_degradation(
         self,
         ladder: degradation::Handle,
-    ) -> Stack<C, R, Q, Parts<DegradationLayer<Unrepeatable, ReadsOnly>, T, E, H, B, L, P, A>> {
+    ) -> Stack<C, R, Q, Parts<F, DegradationLayer<Unrepeatable, ReadsOnly>, T, E, H, B, L, P, A>>
+    {
         self.with_degradation_layer(DegradationLayer::from(ladder))
     }
 
@@ -94,7 +109,8 @@ impl<C, R, Q, D, T, E, H, B, L, P, A> Stack<C, R, Q, Parts<D, T, E, H, B, L, P, 
     pub fn with_feature(
         self,
         feature: FeatureFlag,
-    ) -> Stack<C, R, Q, Parts<DegradationLayer<Unrepeatable, ReadsOnly>, T, E, H, B, L, P, A>> {
+    ) -> Stack<C, R, Q, Parts<F, DegradationLayer<Unrepeatable, ReadsOnly>, T, E, H, B, L, P, A>>
+    {
         self.with_degradation_layer(DegradationLayer::from(feature))
     }
 
@@ -102,36 +118,36 @@ impl<C, R, Q, D, T, E, H, B, L, P, A> Stack<C, R, Q, Parts<D, T, E, H, B, L, P, 
     pub fn with_degradation_layer<W>(
         self,
         layer: DegradationLayer<Unrepeatable, W>,
-    ) -> Stack<C, R, Q, Parts<DegradationLayer<Unrepeatable, W>, T, E, H, B, L, P, A>> {
-        replace!(self, degradation = layer, keep total retry hedge breaker rate_limit bulkhead attempt)
+    ) -> Stack<C, R, Q, Parts<F, DegradationLayer<Unrepeatable, W>, T, E, H, B, L, P, A>> {
+        replace!(self, degradation = layer, keep fallback total retry hedge breaker rate_limit bulkhead attempt)
     }
 
     /// Limits the whole call, waiting and retries included.
     pub fn with_total_timeout(
         self,
         limit: Duration,
-    ) -> Stack<C, R, Q, Parts<D, timeout::Config, E, H, B, L, P, A>> {
+    ) -> Stack<C, R, Q, Parts<F, D, timeout::Config, E, H, B, L, P, A>> {
         let config = timeout::Config::of_total(part_name(&self.name, "total"), limit);
-        replace!(self, total = config, keep degradation retry hedge breaker rate_limit bulkhead attempt)
+        replace!(self, total = config, keep fallback degradation retry hedge breaker rate_limit bulkhead attempt)
     }
 
     /// Leaves the whole call without a limit of its own; an outer deadline still holds.
-    pub fn without_total_timeout(self) -> Stack<C, R, Q, Parts<D, Nothing, E, H, B, L, P, A>> {
-        replace!(self, total = Nothing, keep degradation retry hedge breaker rate_limit bulkhead attempt)
+    pub fn without_total_timeout(self) -> Stack<C, R, Q, Parts<F, D, Nothing, E, H, B, L, P, A>> {
+        replace!(self, total = Nothing, keep fallback degradation retry hedge breaker rate_limit bulkhead attempt)
     }
 
     /// Sets how calls are retried; the name stays the stack's.
     pub fn with_retry(
         self,
         config: retry::Config,
-    ) -> Stack<C, R, Q, Parts<D, T, retry::Config, H, B, L, P, A>> {
+    ) -> Stack<C, R, Q, Parts<F, D, T, retry::Config, H, B, L, P, A>> {
         let config = config.with_name(part_name(&self.name, "retry"));
-        replace!(self, retry = config, keep degradation total hedge breaker rate_limit bulkhead attempt)
+        replace!(self, retry = config, keep fallback degradation total hedge breaker rate_limit bulkhead attempt)
     }
 
     /// Leaves retries out.
-    pub fn without_retry(self) -> Stack<C, R, Q, Parts<D, T, Nothing, H, B, L, P, A>> {
-        replace!(self, retry = Nothing, keep degradation total hedge breaker rate_limit bulkhead attempt)
+    pub fn without_retry(self) -> Stack<C, R, Q, Parts<F, D, T, Nothing, H, B, L, P, A>> {
+        replace!(self, retry = Nothing, keep fallback degradation total hedge breaker rate_limit bulkhead attempt)
     }
 
     /// Sends a second copy of an attempt that is late; the name stays the stack's. Copies and
@@ -139,59 +155,59 @@ impl<C, R, Q, D, T, E, H, B, L, P, A> Stack<C, R, Q, Parts<D, T, E, H, B, L, P, 
     pub fn with_hedge(
         self,
         config: hedge::Config,
-    ) -> Stack<C, R, Q, Parts<D, T, E, hedge::Config, B, L, P, A>> {
+    ) -> Stack<C, R, Q, Parts<F, D, T, E, hedge::Config, B, L, P, A>> {
         let config = config.with_name(part_name(&self.name, "hedge"));
-        replace!(self, hedge = config, keep degradation total retry breaker rate_limit bulkhead attempt)
+        replace!(self, hedge = config, keep fallback degradation total retry breaker rate_limit bulkhead attempt)
     }
 
     /// Sets when calls are refused because the dependency is down; the name stays the stack's.
     pub fn with_circuit_breaker(
         self,
         mut config: circuit_breaker::Config,
-    ) -> Stack<C, R, Q, Parts<D, T, E, H, circuit_breaker::Config, L, P, A>> {
+    ) -> Stack<C, R, Q, Parts<F, D, T, E, H, circuit_breaker::Config, L, P, A>> {
         config.name = part_name(&self.name, "breaker");
-        replace!(self, breaker = config, keep degradation total retry hedge rate_limit bulkhead attempt)
+        replace!(self, breaker = config, keep fallback degradation total retry hedge rate_limit bulkhead attempt)
     }
 
     /// Leaves the circuit breaker out.
-    pub fn without_circuit_breaker(self) -> Stack<C, R, Q, Parts<D, T, E, H, Nothing, L, P, A>> {
-        replace!(self, breaker = Nothing, keep degradation total retry hedge rate_limit bulkhead attempt)
+    pub fn without_circuit_breaker(self) -> Stack<C, R, Q, Parts<F, D, T, E, H, Nothing, L, P, A>> {
+        replace!(self, breaker = Nothing, keep fallback degradation total retry hedge rate_limit bulkhead attempt)
     }
 
     /// Limits how many attempts there are in a time; the name stays the stack's.
     pub fn with_rate_limit(
         self,
         mut config: rate_limit::Config,
-    ) -> Stack<C, R, Q, Parts<D, T, E, H, B, rate_limit::Config, P, A>> {
+    ) -> Stack<C, R, Q, Parts<F, D, T, E, H, B, rate_limit::Config, P, A>> {
         config.name = part_name(&self.name, "rate-limit");
-        replace!(self, rate_limit = config, keep degradation total retry hedge breaker bulkhead attempt)
+        replace!(self, rate_limit = config, keep fallback degradation total retry hedge breaker bulkhead attempt)
     }
 
     /// Sets how many attempts may be under way and how many may wait; the name stays the stack's.
     pub fn with_bulkhead(
         self,
         mut config: bulkhead::Config,
-    ) -> Stack<C, R, Q, Parts<D, T, E, H, B, L, bulkhead::Config, A>> {
+    ) -> Stack<C, R, Q, Parts<F, D, T, E, H, B, L, bulkhead::Config, A>> {
         config.name = part_name(&self.name, "bulkhead");
-        replace!(self, bulkhead = config, keep degradation total retry hedge breaker rate_limit attempt)
+        replace!(self, bulkhead = config, keep fallback degradation total retry hedge breaker rate_limit attempt)
     }
 
     /// Leaves the bulkhead out.
-    pub fn without_bulkhead(self) -> Stack<C, R, Q, Parts<D, T, E, H, B, L, Nothing, A>> {
-        replace!(self, bulkhead = Nothing, keep degradation total retry hedge breaker rate_limit attempt)
+    pub fn without_bulkhead(self) -> Stack<C, R, Q, Parts<F, D, T, E, H, B, L, Nothing, A>> {
+        replace!(self, bulkhead = Nothing, keep fallback degradation total retry hedge breaker rate_limit attempt)
     }
 
     /// Limits each attempt.
     pub fn with_attempt_timeout(
         self,
         limit: Duration,
-    ) -> Stack<C, R, Q, Parts<D, T, E, H, B, L, P, timeout::Config>> {
+    ) -> Stack<C, R, Q, Parts<F, D, T, E, H, B, L, P, timeout::Config>> {
         let config = timeout::Config::of_attempt(part_name(&self.name, "attempt"), limit);
-        replace!(self, attempt = config, keep degradation total retry hedge breaker rate_limit bulkhead)
+        replace!(self, attempt = config, keep fallback degradation total retry hedge breaker rate_limit bulkhead)
     }
 
     /// Leaves attempts without a limit of their own.
-    pub fn without_attempt_timeout(self) -> Stack<C, R, Q, Parts<D, T, E, H, B, L, P, Nothing>> {
-        replace!(self, attempt = Nothing, keep degradation total retry hedge breaker rate_limit bulkhead)
+    pub fn without_attempt_timeout(self) -> Stack<C, R, Q, Parts<F, D, T, E, H, B, L, P, Nothing>> {
+        replace!(self, attempt = Nothing, keep fallback degradation total retry hedge breaker rate_limit bulkhead)
     }
 }
