@@ -6,6 +6,7 @@ mod backon;
 mod bare;
 mod degradation;
 mod failsafe;
+mod fallback;
 mod governor;
 mod keyed;
 mod recloser;
@@ -51,6 +52,7 @@ pub(crate) fn cases() -> Vec<Case> {
         salve::cases(),
         degradation::cases(),
         keyed::cases(),
+        fallback::cases(),
         recloser::cases(),
         failsafe::cases(),
         governor::cases(),

@@ -64,6 +64,7 @@ pub use salve_bulkhead as bulkhead;
 pub use salve_circuit_breaker as circuit_breaker;
 pub use salve_core::*;
 pub use salve_degradation as degradation;
+pub use salve_fallback as fallback;
 pub use salve_hedge as hedge;
 pub use salve_rate_limit as rate_limit;
 pub use salve_retry as retry;

@@ -19,6 +19,7 @@ const ENGINES: &[(&str, &[&str])] = &[
         &["buckets.rs", "budget/", "moment.rs", "outcome.rs", "ratio.rs", "registry.rs"],
     ),
     ("crates/degradation", &["ladder.rs", "plan.rs", "rule.rs"]),
+    ("crates/fallback", &["order.rs"]),
     ("crates/hedge", &["copies.rs", "latency.rs", "meter.rs"]),
     ("crates/rate-limit", &["line.rs", "pace.rs", "quota.rs", "tiers.rs", "word.rs"]),
     ("crates/retry", &["attempts.rs", "backoff.rs"]),
