@@ -17,6 +17,8 @@ struct Need {
 const NEEDS: &[Need] = &[
     // Tests of retries, deadlines and stalls against a real SSH server.
     Need { program: "sshd", package: "openssh-server" },
+    // A store that dies and comes back.
+    Need { program: "redis-server", package: "redis-server" },
 ];
 
 /// Servers live where a plain user's `PATH` does not look.
