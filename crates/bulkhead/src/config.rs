@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use salve_core::{Check, ConfigError, Enforcement, Name};
 
+use crate::limit::Adaptive;
+
 pub(crate) const ROOM: &str = "bulkhead";
+/// There are never more places than these.
+pub(crate) const MOST: u32 = 1_000_000;
 
 /// The settings of a bulkhead.
 ///
@@ -27,6 +31,10 @@ pub struct Config {
     pub name: Name,
     /// How many calls may be under way at once. Default 25; 1 to 1,000,000.
     pub places: u32,
+    /// Lets the number of places move, from `places` on, with what the dependency can take.
+    /// Default none: it stays.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
+    pub adaptive: Option<Adaptive>,
     /// How many more may wait. Their memory is reserved at the start. Default 0, so that a call
     /// without a place is refused; at most 100,000.
     pub queue: u32,
@@ -57,6 +65,7 @@ impl Default for Config {
         Self {
             name: Name::literal(ROOM),
             places: 25,
+            adaptive: None,
             queue: 0,
             max_wait: Some(Duration::from_secs(30)),
             order: Order::Fifo,
@@ -76,6 +85,20 @@ impl Config {
     #[must_use]
     pub const fn with_places(mut self, places: u32) -> Self {
         self.places = places;
+        self
+    }
+
+    /// Lets the number of places move with what the dependency can take.
+    #[must_use]
+    pub const fn with_adaptive(mut self, adaptive: Adaptive) -> Self {
+        self.adaptive = Some(adaptive);
+        self
+    }
+
+    /// Leaves the number of places as it is set.
+    #[must_use]
+    pub const fn without_adaptive(mut self) -> Self {
+        self.adaptive = None;
         self
     }
 
@@ -120,7 +143,10 @@ impl Config {
     /// Names the first field that is out of bounds, its value and the bound.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = Check::room(ROOM);
-        validate_places(self.places)?;
+        if let Some(adaptive) = &self.adaptive {
+            adaptive.validate(check)?;
+        }
+        self.validate_places(self.places)?;
         check.range("queue", self.queue, 0, 100_000)?;
         if let Some(wait) = self.max_wait {
             const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -128,8 +154,10 @@ impl Config {
         }
         Ok(())
     }
-}
 
-pub(crate) fn validate_places(places: u32) -> Result<(), ConfigError> {
-    Check::room(ROOM).range("places", places, 1, 1_000_000)
+    /// Whether there may be so many places, now or after a resize.
+    pub(crate) fn validate_places(&self, places: u32) -> Result<(), ConfigError> {
+        let (low, high) = self.adaptive.map_or((1, MOST), |it| (it.floor, it.ceiling));
+        Check::room(ROOM).range("places", places, low, high)
+    }
 }

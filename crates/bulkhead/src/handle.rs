@@ -8,7 +8,7 @@ use salve_core::{
     Reading, Reason, Refusable, Rejection, Sensor, Subscription, Unit,
 };
 
-use crate::config::{Config, validate_places};
+use crate::config::Config;
 use crate::event::Event;
 use crate::future::{Acquire, ResponseFuture};
 use crate::idle::Idle;
@@ -126,7 +126,7 @@ impl Handle {
     /// # Errors
     /// If `places` is out of bounds; then nothing has changed.
     pub fn resize(&self, places: u32) -> Result<(), ConfigError> {
-        validate_places(places)?;
+        self.config().validate_places(places)?;
         resize(&self.0, places);
         Ok(())
     }
