@@ -17,14 +17,14 @@ const DRAINED: f64 = 0.9;
 /// Latency that has hardly fallen although the limit is a quarter of what it was does not come from
 /// the calls that the limit admits.
 const CUT: f64 = 0.25;
-const HELPED: f64 = 0.8;
+const STEADY: f64 = 0.85;
 
 /// # Invariants
 /// 1. The baseline is the lowest median of the rounds within `memory`.
 /// 2. If half of `memory` has gone by without a round near it, while the limit is in use, one round
 ///    is drained; the limit is then what it was.
 /// 3. The baseline is forgotten before its time if a limit that shrank to a quarter, in rounds one
-///    after another, has not brought latency down.
+///    after another, has not moved latency.
 #[derive(Debug)]
 pub(crate) struct Baseline {
     tolerance: f64,
@@ -34,8 +34,9 @@ pub(crate) struct Baseline {
     renewed: Option<Moment>,
     /// The limit to go back to after a drained round.
     drained_from: Option<f64>,
-    /// The limit before it began to shrink for latency's sake, and the latency since then.
-    shrinking: Option<(f64, f64)>,
+    /// The limit before it began to shrink for latency's sake; the lowest and the highest median
+    /// of the rounds since the first, in which latency may still have been rising.
+    shrinking: Option<(f64, f64, f64)>,
 }
 
 impl Baseline {
@@ -76,12 +77,14 @@ impl Baseline {
         round.fills(limit).then_some(Step { to, why: Why::Demand })
     }
 
-    /// Whether a limit that shrinks has not brought latency down.
+    /// Whether a limit that shrinks has not moved latency.
     fn is_in_vain(&mut self, limit: f64, median: f64) -> bool {
-        let (from, slow) = self.shrinking.unwrap_or((limit, median));
-        let slow = slow.max(median);
-        self.shrinking = Some((from, slow));
-        limit <= CUT * from && median >= HELPED * slow
+        let (from, low, high) = match self.shrinking {
+            None => (limit, f64::INFINITY, 0.0_f64),
+            Some((from, low, high)) => (from, low.min(median), high.max(median)),
+        };
+        self.shrinking = Some((from, low, high));
+        limit <= CUT * from && low >= STEADY * high
     }
 
     fn is_stale(&self, round: &Summary) -> bool {

@@ -48,7 +48,7 @@ pub enum Algorithm {
     /// The baseline forgets what is older than `memory`. Under a standing queue it is measured
     /// anew before that, by one round at the limit that Little's law finds just enough, so that
     /// the queue is not taken for the baseline and no place stands idle. It is forgotten early if
-    /// the limit has shrunk to a quarter and latency has hardly fallen: then the cause lies elsewhere.
+    /// the limit has shrunk to a quarter and latency has stayed the same: the cause lies elsewhere.
     Baseline {
         /// How many times the baseline is still good. Default 1.5; 1 to 10.
         tolerance: f64,

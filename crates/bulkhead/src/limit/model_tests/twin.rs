@@ -180,8 +180,10 @@ impl Twin {
                     return grown(to);
                 }
                 self.shrinking.push((limit, median));
-                let slowest = self.shrinking.iter().map(|(_, median)| *median).fold(0.0, f64::max);
-                if 4.0 * limit <= self.shrinking[0].0 && median >= 0.8 * slowest {
+                let since = self.shrinking.iter().skip(1).map(|(_, median)| *median);
+                let (low, high) = (since.clone().reduce(f64::min), since.reduce(f64::max));
+                let steady = low.zip(high).is_none_or(|(low, high)| low >= 0.85 * high);
+                if 4.0 * limit <= self.shrinking[0].0 && steady {
                     self.shrinking.clear();
                     self.forgotten = self.rounds.len() - 1;
                     return limit;
