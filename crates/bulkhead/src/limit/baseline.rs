@@ -14,10 +14,10 @@ const RENEWS: f64 = 1.1;
 /// what has queued is worked off.
 const DRAINED: f64 = 0.9;
 
-/// Latency that has hardly fallen although the limit is a quarter of what it was does not come from
-/// the calls that the limit admits.
-const CUT: f64 = 0.25;
-const STEADY: f64 = 0.85;
+/// Latency that stays above this share of its highest while the limit shrinks from a half to a
+/// quarter does not come from the calls that the limit admits. Less would do for one client, but
+/// not where many share a server and shrink at different times.
+const STEADY: f64 = 0.7;
 
 /// # Invariants
 /// 1. The baseline is the lowest median of the rounds within `memory`.
@@ -35,7 +35,7 @@ pub(crate) struct Baseline {
     /// The limit to go back to after a drained round.
     drained_from: Option<f64>,
     /// The limit before it began to shrink for latency's sake; the lowest and the highest median
-    /// of the rounds since the first, in which latency may still have been rising.
+    /// of the rounds at half of that and below.
     shrinking: Option<(f64, f64, f64)>,
 }
 
@@ -79,12 +79,11 @@ impl Baseline {
 
     /// Whether a limit that shrinks has not moved latency.
     fn is_in_vain(&mut self, limit: f64, median: f64) -> bool {
-        let (from, low, high) = match self.shrinking {
-            None => (limit, f64::INFINITY, 0.0_f64),
-            Some((from, low, high)) => (from, low.min(median), high.max(median)),
-        };
+        let (from, low, high) = self.shrinking.unwrap_or((limit, f64::INFINITY, 0.0));
+        let halved = limit <= from / 2.0;
+        let (low, high) = if halved { (low.min(median), high.max(median)) } else { (low, high) };
         self.shrinking = Some((from, low, high));
-        limit <= CUT * from && low >= STEADY * high
+        limit <= from / 4.0 && low >= STEADY * high
     }
 
     fn is_stale(&self, round: &Summary) -> bool {

@@ -180,10 +180,12 @@ impl Twin {
                     return grown(to);
                 }
                 self.shrinking.push((limit, median));
-                let since = self.shrinking.iter().skip(1).map(|(_, median)| *median);
+                let from = self.shrinking[0].0;
+                let halved = self.shrinking.iter().filter(|(limit, _)| 2.0 * limit <= from);
+                let since = halved.map(|(_, median)| *median);
                 let (low, high) = (since.clone().reduce(f64::min), since.reduce(f64::max));
-                let steady = low.zip(high).is_none_or(|(low, high)| low >= 0.85 * high);
-                if 4.0 * limit <= self.shrinking[0].0 && steady {
+                let steady = low.zip(high).is_none_or(|(low, high)| low >= 0.7 * high);
+                if 4.0 * limit <= from && steady {
                     self.shrinking.clear();
                     self.forgotten = self.rounds.len() - 1;
                     return limit;
