@@ -6,10 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use salve_core::{CallContext, Class, Classify, Moment, Reason, Refusable, Rejection, clock};
+use salve_core::{
+    CallContext, Class, Classify, Moment, Reason, Refusable, Rejection, Verdict, clock, judge,
+};
 use tokio::time::Sleep;
 
 use crate::lane::{Lane, Single};
+use crate::limit::Ended;
 use crate::permit::Permit;
 use crate::turn::{Asked, Turn};
 
@@ -57,6 +60,11 @@ impl<L: Lane> Acquire<L> {
     fn poll_line(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Permit<L>, Rejection>> {
         let mut this = self.project();
         let context = CallContext::current();
+        if !this.turn.is_waiting()
+            && let Some(permit) = this.turn.take_measured(&context)
+        {
+            return Poll::Ready(Ok(permit));
+        }
         let class = *this.class.get_or_insert(context.class());
         if this.turn.is_waiting() {
             if let Some(ended) = this.turn.poll(cx.waker()) {
@@ -153,7 +161,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
         // It is held here while the inner service runs: a panic gives it back.
-        let permit = match this.permit.take() {
+        let mut permit = match this.permit.take() {
             Some(permit) => permit,
             None => match ready!(this.acquire.poll_place(cx)) {
                 Ok(permit) => permit,
@@ -164,6 +172,12 @@ where
             *this.permit = Some(permit);
             return Poll::Pending;
         };
+        if permit.is_measured() {
+            permit.note(Ended::of(match judge(this.classifier, result.as_ref()) {
+                Verdict::Judged(outcome) => outcome,
+                Verdict::Rejected(rejection) => rejection.outcome(),
+            }));
+        }
         if let Ok(response) = &result
             && let Some(settlement) = this.classifier.settlement(response)
         {

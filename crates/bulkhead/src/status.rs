@@ -1,5 +1,7 @@
 //! What a bulkhead shows of itself: its places, its line and what it has counted.
 
+use std::time::Duration;
+
 use salve_core::sync::{AtomicU64, Ordering};
 use salve_core::{Class, Reason};
 
@@ -14,6 +16,11 @@ pub struct Status {
     pub waiting: [usize; Class::ALL.len()],
     /// Whether it refuses new calls because it was closed.
     pub closed: bool,
+    /// How long answers take on average, the last ones above all; `None` where the number of
+    /// places does not move, or nobody was answered yet.
+    pub usual_latency: Option<Duration>,
+    /// What latency is compared with; `None` also where the algorithm compares it with nothing.
+    pub baseline_latency: Option<Duration>,
 }
 
 impl Status {
@@ -41,6 +48,10 @@ pub struct CallCounts {
     pub closing: u64,
     /// Calls that would have been refused, but for shadow mode.
     pub shadow_rejected: u64,
+    /// How often the number of places moved up by what calls came to.
+    pub limit_raised: u64,
+    /// How often it moved down.
+    pub limit_lowered: u64,
 }
 
 impl CallCounts {
@@ -61,6 +72,8 @@ pub(crate) struct Totals {
     displaced: AtomicU64,
     closing: AtomicU64,
     shadow_rejected: AtomicU64,
+    limit_raised: AtomicU64,
+    limit_lowered: AtomicU64,
 }
 
 impl Totals {
@@ -74,11 +87,18 @@ impl Totals {
             displaced: zero(),
             closing: zero(),
             shadow_rejected: zero(),
+            limit_raised: zero(),
+            limit_lowered: zero(),
         }
     }
 
     pub(crate) fn count_queued(&self) {
         self.queued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_limit_change(&self, up: bool) {
+        let counter = if up { &self.limit_raised } else { &self.limit_lowered };
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn count_rejection(&self, reason: Reason, shadow: bool) {
@@ -103,6 +123,8 @@ impl Totals {
             displaced: read(&self.displaced),
             closing: read(&self.closing),
             shadow_rejected: read(&self.shadow_rejected),
+            limit_raised: read(&self.limit_raised),
+            limit_lowered: read(&self.limit_lowered),
         }
     }
 }

@@ -12,7 +12,7 @@ mod vegas;
 
 use std::time::Duration;
 
-use salve_core::{Moment, nanos};
+use salve_core::{FailureKind, Moment, Outcome, nanos};
 
 use aimd::Aimd;
 use baseline::Baseline;
@@ -47,6 +47,21 @@ pub(crate) enum Ended {
     Lost,
     /// It was cancelled: its latency would have been at least this.
     Unfinished,
+}
+
+impl Ended {
+    /// `None` if that says nothing.
+    pub(crate) const fn of(outcome: Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Success => Some(Self::Answered),
+            Outcome::Ignored => None,
+            Outcome::Failure { kind, .. } => match kind {
+                FailureKind::Timeout | FailureKind::Overload => Some(Self::Lost),
+                FailureKind::Panic => None,
+                _ => Some(Self::Failed),
+            },
+        }
+    }
 }
 
 /// A call that has ended.
@@ -89,6 +104,7 @@ pub(crate) struct Limiter {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "whoever holds a limiter boxes it as a whole")]
 enum Rule {
     Aimd(Aimd),
     Rounds(Round, Rounds),
