@@ -11,6 +11,7 @@ mod keyed;
 mod recloser;
 mod salve;
 mod tower;
+mod tower_acc;
 mod tower_resilience;
 
 use crate::case::Case;
@@ -22,6 +23,7 @@ pub(crate) const BARE: &str = "bare / service";
 pub(crate) const BREAKER_CLOSED: &str = "breaker closed";
 pub(crate) const BREAKER_OPEN: &str = "breaker open";
 pub(crate) const BULKHEAD: &str = "bulkhead";
+pub(crate) const ADAPTIVE: &str = "adaptive bulkhead";
 pub(crate) const RATE_LIMIT: &str = "rate limit";
 pub(crate) const RETRY: &str = "retry";
 pub(crate) const HEDGE: &str = "hedge, not late";
@@ -35,6 +37,7 @@ const GROUPS: &[&str] = &[
     BREAKER_CLOSED,
     BREAKER_OPEN,
     BULKHEAD,
+    ADAPTIVE,
     RATE_LIMIT,
     RETRY,
     HEDGE,
@@ -55,6 +58,7 @@ pub(crate) fn cases() -> Vec<Case> {
         failsafe::cases(),
         governor::cases(),
         tower::cases(),
+        tower_acc::cases(),
         tower_resilience::cases(),
         backon::cases(),
     ]
