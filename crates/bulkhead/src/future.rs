@@ -53,18 +53,29 @@ impl<L: Lane> Acquire<L> {
         {
             return Poll::Ready(Ok(permit));
         }
+        self.poll_measured(cx)
+    }
+
+    // Out of line, so that calls that are not measured pay nothing for those that are.
+    #[inline(never)]
+    fn poll_measured(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Permit<L>, Rejection>> {
+        let this = self.as_mut().project();
+        if !this.turn.is_waiting()
+            && let Some(permit) = this.turn.take_measured()
+        {
+            return Poll::Ready(Ok(permit));
+        }
         self.poll_line(cx)
     }
 
     #[cold]
+    #[inline(never)]
     fn poll_line(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Permit<L>, Rejection>> {
         let mut this = self.project();
         let context = CallContext::current();
-        if !this.turn.is_waiting()
-            && let Some(permit) = this.turn.take_measured(&context)
-        {
-            return Poll::Ready(Ok(permit));
-        }
         let class = *this.class.get_or_insert(context.class());
         if this.turn.is_waiting() {
             if let Some(ended) = this.turn.poll(cx.waker()) {

@@ -6,6 +6,7 @@ use salve_core::{End, Moment, Outcome, Settle};
 
 use crate::lane::{Lane, Single};
 use crate::limit::Ended;
+use crate::word::Word;
 
 /// A place in a bulkhead. Dropped, it is given back at once, to whoever waits for one.
 ///
@@ -43,7 +44,16 @@ impl<L: Lane> Permit<L> {
     pub(crate) fn note(&mut self, ended: Option<Ended>) {
         let began = std::mem::replace(&mut self.began, UNMEASURED);
         if let Some(ended) = ended {
-            self.lane.shared().hear(began, ended, || self.lane.key());
+            let in_use = self.lane.shared().word().in_use();
+            self.lane.shared().hear((began, ended), in_use, || self.lane.key());
+        }
+    }
+
+    #[inline(never)]
+    fn cancelled(&self, before: Word) {
+        if self.is_measured() {
+            let ended = (self.began, Ended::Unfinished);
+            self.lane.shared().hear(ended, before.in_use(), || self.lane.key());
         }
     }
 
@@ -63,10 +73,10 @@ impl<L: Lane> Permit<L> {
 impl<L: Lane> Drop for Permit<L> {
     #[inline]
     fn drop(&mut self) {
-        if self.is_measured() {
-            self.note(Some(Ended::Unfinished));
+        // Only where calls are measured is there more to do: the word says so anyway.
+        if let Some(before) = self.lane.shared().release() {
+            self.cancelled(before);
         }
-        self.lane.shared().release();
     }
 }
 

@@ -48,11 +48,12 @@ impl<L: Lane> Turn<L> {
     }
 
     /// A free place for a call that begins now, if nobody waits for it.
-    pub(crate) fn take_measured(&mut self, context: &CallContext) -> Option<Permit<L>> {
+    #[inline]
+    pub(crate) fn take_measured(&mut self) -> Option<Permit<L>> {
         let shared = self.lane.as_ref()?.shared();
         if shared.word().has(Word::MEASURED) && shared.try_take() {
             let lane = self.lane.take()?;
-            return Some(Permit::measured(lane, context.now()));
+            return Some(Permit::measured(lane, CallContext::current().now()));
         }
         None
     }

@@ -7,9 +7,14 @@ use crate::event::Event;
 use crate::limit::{Change, Ended, Sample};
 
 impl Shared {
-    /// A call that began at `began`, and still has its place, has ended or been answered.
-    pub(crate) fn hear(&self, began: Moment, ended: Ended, key: impl FnOnce() -> Option<String>) {
-        let in_use = self.word().in_use();
+    /// A call that began at `began` has ended or been answered, while `in_use` places were taken,
+    /// its own included.
+    pub(crate) fn hear(
+        &self,
+        (began, ended): (Moment, Ended),
+        in_use: u32,
+        key: impl FnOnce() -> Option<String>,
+    ) {
         let sample = Sample { began, now: clock::now(), in_use, ended };
         let mut limiter = self.limiter.lock();
         let Some(change) = limiter.as_mut().and_then(|limiter| limiter.on_result(sample)) else {

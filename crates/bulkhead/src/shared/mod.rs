@@ -103,13 +103,22 @@ impl Shared {
         false
     }
 
-    /// Gives a place back, to whoever waits for it.
+    /// Gives a place back, to whoever waits for it. Says what the word was if calls are measured.
     #[inline]
-    pub(crate) fn release(&self) {
+    pub(crate) fn release(&self) -> Option<Word> {
         let before = Word(self.word.fetch_sub(Word::ONE, Ordering::AcqRel));
+        if before.has(Word::LINE | Word::WATCHED | Word::MEASURED) {
+            return self.released(before);
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn released(&self, before: Word) -> Option<Word> {
         if before.has(Word::LINE | Word::WATCHED) {
             self.serve();
         }
+        before.has(Word::MEASURED).then_some(before)
     }
 
     /// Takes a place, lines up if there is a waker to be woken by, or is refused.
