@@ -5,6 +5,7 @@ use std::time::Duration;
 use salve_core::{Check, ConfigError, Enforcement, Name};
 
 use crate::limit::Adaptive;
+use crate::ramp::Ramp;
 
 pub(crate) const ROOM: &str = "bulkhead";
 /// There are never more places than these.
@@ -44,6 +45,10 @@ pub struct Config {
     pub max_wait: Option<Duration>,
     /// Who of a class is served next. Default first come, first served.
     pub order: Order,
+    /// Refuses calls that would wait before the line is full, the lower classes first. Default
+    /// none.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
+    pub ramp: Option<Ramp>,
     /// Whether it refuses calls or only says that it would have. Default enforced.
     pub enforcement: Enforcement,
 }
@@ -58,6 +63,35 @@ pub enum Order {
     Fifo,
     /// Who came last: under overload some are served in time instead of all too late.
     Lifo,
+    /// Who came first while the line empties now and then, and who came last while it does not;
+    /// and then newcomers wait for a short time only. This is what Facebook made of the CoDel
+    /// queue discipline ("Fail at scale", 2015): a short burst waits its turn, and a queue that
+    /// stays does not make everybody late.
+    Adaptive {
+        /// How long a call waits at most that lines up while the line has not been empty for
+        /// `interval`. 5 ms in [`Order::adaptive`]; 1 ms to `interval`.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
+        target: Duration,
+        /// How long a call waits at most that lines up otherwise. 100 ms in [`Order::adaptive`]; at
+        /// most 1 h. `max_wait` and deadlines hold as well.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
+        interval: Duration,
+    },
+}
+
+impl Order {
+    /// [`Order::Adaptive`] with a target of 5 ms and an interval of 100 ms.
+    #[must_use]
+    pub const fn adaptive() -> Self {
+        Self::Adaptive { target: Duration::from_millis(5), interval: Duration::from_millis(100) }
+    }
+
+    fn validate(self, check: Check) -> Result<(), ConfigError> {
+        let Self::Adaptive { target, interval } = self else { return Ok(()) };
+        let (short, long) = (Duration::from_millis(1), Duration::from_secs(60 * 60));
+        check.duration("order.interval", interval, short, long)?;
+        check.duration("order.target", target, short, interval)
+    }
 }
 
 impl Default for Config {
@@ -69,6 +103,7 @@ impl Default for Config {
             queue: 0,
             max_wait: Some(Duration::from_secs(30)),
             order: Order::Fifo,
+            ramp: None,
             enforcement: Enforcement::Enforce,
         }
     }
@@ -130,6 +165,13 @@ impl Config {
         self
     }
 
+    /// Refuses a growing share of those who would wait.
+    #[must_use]
+    pub const fn with_ramp(mut self, ramp: Ramp) -> Self {
+        self.ramp = Some(ramp);
+        self
+    }
+
     /// Sets whether calls are refused or only counted as such.
     #[must_use]
     pub const fn with_enforcement(mut self, enforcement: Enforcement) -> Self {
@@ -152,7 +194,8 @@ impl Config {
             const DAY: Duration = Duration::from_secs(24 * 60 * 60);
             check.duration("max_wait", wait, Duration::from_millis(1), DAY)?;
         }
-        Ok(())
+        self.order.validate(check)?;
+        self.ramp.map_or(Ok(()), |ramp| ramp.validate(check))
     }
 
     /// Whether there may be so many places, now or after a resize.

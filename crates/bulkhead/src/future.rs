@@ -85,7 +85,7 @@ impl<L: Lane> Acquire<L> {
             let (deadline, now) = (context.deadline(), context.now());
             // Who has no time left may take a place, but does not line up for one.
             let late = deadline.is_some_and(|deadline| deadline <= now);
-            match this.turn.ask(class, (!late).then(|| cx.waker())) {
+            match this.turn.ask(class, (!late).then(|| (cx.waker(), now))) {
                 // Only a future that is polled again after its end can come here.
                 None => return Poll::Pending,
                 Some(Asked::Taken(permit)) => return Poll::Ready(Ok(permit)),

@@ -251,6 +251,7 @@ impl Sensor for Handle {
             ("queue_timeouts_total", counts.queue_timeouts as f64, Unit::Count),
             ("deadlines_exceeded_total", counts.deadlines_exceeded as f64, Unit::Count),
             ("displaced_total", counts.displaced as f64, Unit::Count),
+            ("shed_total", counts.shed as f64, Unit::Count),
             ("shadow_rejected_total", counts.shadow_rejected as f64, Unit::Count),
             ("limit_raised_total", counts.limit_raised as f64, Unit::Count),
             ("limit_lowered_total", counts.limit_lowered as f64, Unit::Count),

@@ -49,12 +49,10 @@ impl<L: Lane> Permit<L> {
         }
     }
 
-    #[inline(never)]
+    #[cold]
     fn cancelled(&self, before: Word) {
-        if self.is_measured() {
-            let ended = (self.began, Ended::Unfinished);
-            self.lane.shared().hear(ended, before.in_use(), || self.lane.key());
-        }
+        let ended = (self.began, Ended::Unfinished);
+        self.lane.shared().hear(ended, before.in_use(), || self.lane.key());
     }
 
     /// Says how the call ended, and gives the place back.
@@ -74,7 +72,9 @@ impl<L: Lane> Drop for Permit<L> {
     #[inline]
     fn drop(&mut self) {
         // Only where calls are measured is there more to do: the word says so anyway.
-        if let Some(before) = self.lane.shared().release() {
+        if let Some(before) = self.lane.shared().release()
+            && self.is_measured()
+        {
             self.cancelled(before);
         }
     }

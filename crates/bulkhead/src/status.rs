@@ -44,6 +44,8 @@ pub struct CallCounts {
     pub deadlines_exceeded: u64,
     /// Calls that gave their place in the line to one of a higher class.
     pub displaced: u64,
+    /// Calls refused by the ramp, because too many wait already.
+    pub shed: u64,
     /// Calls refused because it was closed.
     pub closing: u64,
     /// Calls that would have been refused, but for shadow mode.
@@ -58,7 +60,12 @@ impl CallCounts {
     /// All calls that were refused or given up.
     #[must_use]
     pub const fn rejected(&self) -> u64 {
-        self.full + self.queue_timeouts + self.deadlines_exceeded + self.displaced + self.closing
+        self.full
+            + self.queue_timeouts
+            + self.deadlines_exceeded
+            + self.displaced
+            + self.shed
+            + self.closing
     }
 }
 
@@ -70,6 +77,7 @@ pub(crate) struct Totals {
     queue_timeouts: AtomicU64,
     deadlines_exceeded: AtomicU64,
     displaced: AtomicU64,
+    shed: AtomicU64,
     closing: AtomicU64,
     shadow_rejected: AtomicU64,
     limit_raised: AtomicU64,
@@ -85,6 +93,7 @@ impl Totals {
             queue_timeouts: zero(),
             deadlines_exceeded: zero(),
             displaced: zero(),
+            shed: zero(),
             closing: zero(),
             shadow_rejected: zero(),
             limit_raised: zero(),
@@ -107,6 +116,7 @@ impl Totals {
             Reason::QueueTimeout => &self.queue_timeouts,
             Reason::DeadlineExceeded => &self.deadlines_exceeded,
             Reason::Displaced => &self.displaced,
+            Reason::Shed => &self.shed,
             Reason::Closing => &self.closing,
             _ => &self.full,
         };
@@ -121,6 +131,7 @@ impl Totals {
             queue_timeouts: read(&self.queue_timeouts),
             deadlines_exceeded: read(&self.deadlines_exceeded),
             displaced: read(&self.displaced),
+            shed: read(&self.shed),
             closing: read(&self.closing),
             shadow_rejected: read(&self.shadow_rejected),
             limit_raised: read(&self.limit_raised),

@@ -3,7 +3,7 @@
 use std::task::Waker;
 use std::time::Duration;
 
-use salve_core::{CallContext, Class, Reason, Rejection, clock};
+use salve_core::{CallContext, Class, Moment, Reason, Rejection, clock};
 
 use crate::compartment::{Fate, Ticket};
 use crate::lane::Lane;
@@ -63,10 +63,14 @@ impl<L: Lane> Turn<L> {
         self.lane.take().map(permit)
     }
 
-    /// Takes a place or lines up, unless there is no waker: then it does not wait. `None` once
+    /// Takes a place or lines up at a moment, unless there is no waker: then it does not wait. `None` once
     /// the permit has been taken out.
     #[cold]
-    pub(crate) fn ask(&mut self, class: Class, waker: Option<&Waker>) -> Option<Asked<L>> {
+    pub(crate) fn ask(
+        &mut self,
+        class: Class,
+        waker: Option<(&Waker, Moment)>,
+    ) -> Option<Asked<L>> {
         let lane = self.lane.as_ref()?;
         match lane.shared().ask(class, waker, || lane.key()) {
             Answer::Taken => self.permit().map(Asked::Taken),

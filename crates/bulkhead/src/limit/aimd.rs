@@ -36,7 +36,7 @@ impl Aimd {
             let why = if latency.is_none() { Why::Losses } else { Why::Latency };
             return Some(Step { to: (limit * self.backoff).min(limit - 1.0), why });
         }
-        let fills = 2.0 * f64::from(in_use) >= limit.floor();
+        let fills = 2 * u64::from(in_use) >= limit as u64;
         fills.then(|| Step { to: limit + 1.0 / limit, why: Why::Demand })
     }
 }

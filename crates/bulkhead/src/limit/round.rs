@@ -8,8 +8,8 @@ use salve_core::{Moment, nanos};
 const KEPT: usize = 64;
 /// A round ends after as many calls as the limit holds, but not with fewer than these nor only
 /// with more.
-const FEWEST: f64 = 5.0;
-const MOST: f64 = 20.0;
+const FEWEST: u32 = 5;
+const MOST: u32 = 20;
 
 /// The calls that began and ended since the limit was last looked at.
 ///
@@ -56,7 +56,7 @@ impl Summary {
 
     /// Whether enough of the limit was in use to tell that more would be.
     pub(crate) fn fills(&self, limit: f64) -> bool {
-        2.0 * f64::from(self.peak) >= limit.floor()
+        2 * u64::from(self.peak) >= limit as u64
     }
 }
 
@@ -121,9 +121,8 @@ impl Round {
     }
 
     fn is_enough(&self, passed: u64, limit: f64) -> bool {
-        let answered = f64::from(self.answered);
-        answered + f64::from(self.lost) >= limit.clamp(FEWEST, MOST).floor()
-            && passed as f64 * answered >= 2.0 * self.sum
+        self.answered + self.lost >= (limit as u32).clamp(FEWEST, MOST)
+            && passed as f64 * f64::from(self.answered) >= 2.0 * self.sum
     }
 
     #[cold]

@@ -8,7 +8,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use salve_core::sync::{AtomicU64, Lock, MutexGuard, Ordering};
-use salve_core::{Class, Enforcement, Keyed, Reason, Wakes};
+use salve_core::{Class, Enforcement, Keyed, Moment, Reason, Wakes};
 
 use crate::compartment::{Compartment, Fate, LinedUp, Ticket};
 use crate::config::Config;
@@ -54,6 +54,14 @@ struct Inner {
     compartment: Compartment<Waker>,
     config: Config,
     idlers: Idlers,
+}
+
+impl Inner {
+    /// Whether a call that would be one more in the line is refused by the ramp.
+    fn is_shed(&self, class: Class, waiting: usize, word: Word) -> bool {
+        let ramp = self.config.ramp;
+        ramp.is_some_and(|ramp| ramp.refuses(class, waiting, word.places(), fastrand::f64()))
+    }
 }
 
 impl Shared {
@@ -126,10 +134,10 @@ impl Shared {
     pub(crate) fn ask(
         &self,
         class: Class,
-        waker: Option<&Waker>,
+        waker: Option<(&Waker, Moment)>,
         key: impl Fn() -> Option<String>,
     ) -> Answer {
-        let waker = waker.cloned();
+        let waker = waker.map(|(waker, now)| (waker.clone(), now));
         let mut wakes = Wakes::default();
         let mut told = None;
         let mut inner = self.inner.lock();
@@ -139,16 +147,20 @@ impl Shared {
         } else if self.word().has(Word::SHADOW) {
             let before = Word(self.word.fetch_add(Word::ONE, Ordering::AcqRel));
             let queued = before.in_use().saturating_sub(before.places()) as usize;
-            if !before.has_place() && queued >= inner.compartment.bound() {
-                told = Some(Refusal { reason: Reason::Full, class, shadow: true });
+            let full = queued >= inner.compartment.bound();
+            if !before.has_place() && (full || inner.is_shed(class, queued, before)) {
+                let reason = if full { Reason::Full } else { Reason::Shed };
+                told = Some(Refusal { reason, class, shadow: true });
             }
             Answer::Taken
         } else if self.try_take() {
             Answer::Taken
+        } else if waker.is_some() && inner.is_shed(class, inner.compartment.len(), self.word()) {
+            Answer::Refused(Reason::Shed)
         } else {
-            match waker.and_then(|waker| inner.compartment.line_up(class, waker)) {
+            match waker.and_then(|(waker, now)| inner.compartment.line_up(class, waker, now)) {
                 None => Answer::Refused(Reason::Full),
-                Some(LinedUp { ticket, displaced }) => {
+                Some(LinedUp { ticket, displaced, at_most }) => {
                     if let Some((class, waker)) = displaced {
                         told = Some(Refusal { reason: Reason::Displaced, class, shadow: false });
                         wakes.add(waker);
@@ -157,7 +169,8 @@ impl Shared {
                     self.word.fetch_or(Word::LINE, Ordering::AcqRel);
                     // A place may have been given back before the line could be seen.
                     more |= self.serve_some(&mut inner, &mut wakes);
-                    Answer::Waiting(ticket, inner.config.max_wait)
+                    let max_wait = inner.config.max_wait;
+                    Answer::Waiting(ticket, at_most.into_iter().chain(max_wait).min())
                 }
             }
         };
