@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use salve_bulkhead::{Adaptive, Algorithm, Config, Order};
+use salve_bulkhead::{Adaptive, Algorithm, Config, Order, Ramp};
 use salve_core::{Enforcement, Ratio};
 
 fn read(text: &str) -> Result<Config, String> {
@@ -55,6 +55,20 @@ fn what_moves_the_limit_is_read_and_written() {
 }
 
 #[test]
+fn the_order_and_the_ramp_of_the_line_are_read_and_written() {
+    let text = r#"
+        order = { adaptive = { target = "7ms", interval = "90ms" } }
+        ramp = { from = 1.5 }
+    "#;
+    let ms = Duration::from_millis;
+    let expected = Config::default()
+        .with_order(Order::Adaptive { target: ms(7), interval: ms(90) })
+        .with_ramp(Ramp { from: 1.5, to: 3.0 });
+    assert_eq!(read(text).as_ref(), Ok(&expected));
+    assert_eq!(read(&toml::to_string(&expected).unwrap()), Ok(expected));
+}
+
+#[test]
 fn what_is_missing_keeps_its_default_and_false_is_none() {
     assert_eq!(read(""), Ok(Config::default()));
     assert_eq!(read("max_wait = false"), Ok(Config::default().without_max_wait()));
@@ -63,5 +77,6 @@ fn what_is_missing_keeps_its_default_and_false_is_none() {
 #[test]
 fn what_nobody_knows_is_refused_by_name() {
     assert!(read("place = 3").unwrap_err().contains("place"));
+    assert!(read("[ramp]\nform = 3").unwrap_err().contains("form"));
     assert!(read("order = \"random\"").unwrap_err().contains("random"));
 }

@@ -240,6 +240,8 @@ enum Heard {
 const OVERDUE: f64 = 4.0;
 /// The same where nobody at all has been answered since it began.
 const OVERDUE_IN_SILENCE: f64 = 2.0;
+/// In nanoseconds: no call is overdue sooner, however quick answers are.
+const OVERDUE_AT_LEAST: f64 = 1e6;
 
 impl Usual {
     #[inline]
@@ -269,7 +271,7 @@ impl Usual {
         match (self.average, self.last_answer) {
             (Some(usual), Some(last)) => {
                 let times = if last <= began { OVERDUE_IN_SILENCE } else { OVERDUE };
-                ran >= times * usual
+                ran >= (times * usual).max(OVERDUE_AT_LEAST)
             }
             _ => ran >= nanos(window) as f64,
         }

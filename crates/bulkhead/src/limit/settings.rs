@@ -33,9 +33,10 @@ pub struct Adaptive {
 /// What moves the limit.
 ///
 /// A *loss* is a call that timed out or was answered with overload, or one that was cancelled
-/// after four times the usual latency (twice, if nobody was answered since it began). What was
-/// refused before it was sent, and what the classifier ignores, says nothing. A failure that was
-/// quicker than usual says nothing about latency. Nothing grows unless half of the limit is in use.
+/// after four times the usual latency (twice, if nobody was answered since it began; at least 1 ms).
+/// What was refused before it was sent, and what the classifier ignores, says nothing. A failure
+/// that was quicker than usual says nothing about latency. Nothing grows unless half of the limit is
+/// in use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]

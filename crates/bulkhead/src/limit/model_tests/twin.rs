@@ -96,7 +96,8 @@ impl Twin {
             }
             (Ended::Unfinished, Some(usual)) => {
                 let silent = last.is_some_and(|last| last <= began);
-                let overdue = latency as f64 >= if silent { 2.0 * usual } else { 4.0 * usual };
+                let times = if silent { 2.0 } else { 4.0 };
+                let overdue = latency >= 1_000_000 && latency as f64 >= times * usual;
                 overdue.then_some(None)
             }
         };
