@@ -28,9 +28,10 @@ impl Shared {
         let mut inner = self.inner.lock();
         inner.config.places = places;
         let mut limiter = self.limiter.lock();
-        if let Some(limiter) = limiter.as_mut() {
+        let places = limiter.as_mut().map_or(places, |limiter| {
             limiter.set(places, clock::now());
-        }
+            limiter.limit()
+        });
         let before = self.change(|word| word.with_places(places));
         drop(limiter);
         drop(inner);
