@@ -12,6 +12,7 @@ mod keyed;
 mod recloser;
 mod salve;
 mod tower;
+mod tower_acc;
 mod tower_resilience;
 
 use crate::case::Case;
@@ -23,6 +24,7 @@ pub(crate) const BARE: &str = "bare / service";
 pub(crate) const BREAKER_CLOSED: &str = "breaker closed";
 pub(crate) const BREAKER_OPEN: &str = "breaker open";
 pub(crate) const BULKHEAD: &str = "bulkhead";
+pub(crate) const ADAPTIVE: &str = "adaptive bulkhead";
 pub(crate) const RATE_LIMIT: &str = "rate limit";
 pub(crate) const RETRY: &str = "retry";
 pub(crate) const HEDGE: &str = "hedge, not late";
@@ -36,6 +38,7 @@ const GROUPS: &[&str] = &[
     BREAKER_CLOSED,
     BREAKER_OPEN,
     BULKHEAD,
+    ADAPTIVE,
     RATE_LIMIT,
     RETRY,
     HEDGE,
@@ -57,6 +60,7 @@ pub(crate) fn cases() -> Vec<Case> {
         failsafe::cases(),
         governor::cases(),
         tower::cases(),
+        tower_acc::cases(),
         tower_resilience::cases(),
         backon::cases(),
     ]

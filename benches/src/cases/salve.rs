@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salve_bulkhead::BulkheadLayer;
+use salve_bulkhead::{Adaptive, Algorithm, BulkheadLayer};
 use salve_circuit_breaker::{CircuitBreakerLayer, Config, Handle, Rate, Window};
 use salve_core::{Ratio, Refusable, Rejection, Repeatable};
 use salve_hedge::HedgeLayer;
@@ -10,7 +10,7 @@ use salve_retry::RetryLayer;
 use salve_timeout::TimeoutLayer;
 use tower::{Layer, ServiceBuilder};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FULL, HEDGE, RETRY, TIMEOUT};
+use super::{ADAPTIVE, BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FULL, HEDGE, RETRY, TIMEOUT};
 use crate::case::Case;
 use crate::inner::inner;
 use crate::memory::Instance;
@@ -55,6 +55,17 @@ fn timeouts() -> TimeoutLayer {
 fn closed(name: &'static str, config: fn() -> Config) -> Case {
     Case::service(BREAKER_CLOSED, name, move || {
         let service = breaker(config()).layer(inner!(Failure));
+        move || service.clone()
+    })
+    .contended()
+}
+
+fn adaptive(name: &'static str, algorithm: fn() -> Algorithm) -> Case {
+    Case::service(ADAPTIVE, name, move || {
+        let adaptive = Adaptive::default().with_algorithm(algorithm());
+        let config = salve_bulkhead::Config::new("bench").with_adaptive(adaptive);
+        let layer = BulkheadLayer::new(config).expect("the settings of this case are valid");
+        let service = layer.layer(inner!(Failure));
         move || service.clone()
     })
     .contended()
@@ -111,6 +122,10 @@ pub(crate) fn cases() -> Vec<Case> {
             move || service.clone()
         })
         .contended(),
+        adaptive("salve, baseline", Algorithm::baseline),
+        adaptive("salve, AIMD", Algorithm::aimd),
+        adaptive("salve, Vegas", Algorithm::vegas),
+        adaptive("salve, Gradient2", Algorithm::gradient2),
         Case::service(HEDGE, "salve, fixed delay", || {
             let layer = hedge(fixed()).without_budget().with_request_rule(Repeatable);
             let service = layer.layer(inner!(Failure));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tower::{Layer, Service, ServiceBuilder};
+use tower_resilience_adaptive::{AdaptiveLimiterLayer, Aimd};
 use tower_resilience_bulkhead::{BulkheadConfigBuilder, BulkheadLayer, BulkheadServiceError};
 use tower_resilience_circuitbreaker::{
     CircuitBreakerConfigBuilder, CircuitBreakerError, CircuitBreakerLayer, SlidingWindowType,
@@ -12,7 +13,9 @@ use tower_resilience_hedge::HedgeLayer;
 use tower_resilience_retry::{RetryBudgetBuilder, RetryLayer};
 use tower_resilience_timelimiter::{TimeLimiterError, TimeLimiterLayer};
 
-use super::{BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FALLBACK, FULL, HEDGE, RETRY, TIMEOUT};
+use super::{
+    ADAPTIVE, BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FALLBACK, FULL, HEDGE, RETRY, TIMEOUT,
+};
 use crate::case::Case;
 use crate::clock::settle;
 use crate::drive;
@@ -96,6 +99,12 @@ pub(crate) fn cases() -> Vec<Case> {
         .contended(),
         Case::service(BULKHEAD, "tower-resilience, backpressure", || {
             let service = bulkhead(BulkheadConfigBuilder::backpressure).layer(inner!(Failed));
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(ADAPTIVE, "tower-resilience, AIMD", || {
+            let algorithm = Aimd::builder().initial_limit(25).build().expect("valid");
+            let service = AdaptiveLimiterLayer::new(algorithm).layer(inner!(Failed));
             move || service.clone()
         })
         .contended(),

@@ -1,6 +1,8 @@
 //! The engine: a compartment's waiting line, and what becomes of those who wait.
 
-use salve_core::Class;
+use std::time::Duration;
+
+use salve_core::{Class, Moment};
 
 use crate::config::Order;
 
@@ -24,6 +26,8 @@ pub(crate) struct LinedUp<W> {
     pub(crate) ticket: Ticket,
     /// The class of whoever had to leave, and what wakes it.
     pub(crate) displaced: Option<(Class, Option<W>)>,
+    /// How long it may wait, where the order of the line says so.
+    pub(crate) at_most: Option<Duration>,
 }
 
 /// The line before one compartment. `W` is what wakes a waiter. How many places are free is the
@@ -35,6 +39,8 @@ pub(crate) struct LinedUp<W> {
 /// 3. Displaced is the lowest class below the newcomer's, and within it who would be served last.
 /// 4. A ticket is in one list of its class exactly while it waits; it stays a slot until its owner
 ///    gives it back, so that its fate can be asked. Slots given back are used again first.
+/// 5. The line stands when somebody lines up while it has not been empty for `interval`; it no
+///    longer does once it is empty.
 #[derive(Debug)]
 pub(crate) struct Compartment<W> {
     slots: Vec<Slot<W>>,
@@ -42,6 +48,9 @@ pub(crate) struct Compartment<W> {
     free: u32,
     bound: usize,
     order: Order,
+    /// When the first lined up since the line was last empty.
+    since: Option<Moment>,
+    stands: bool,
 }
 
 #[derive(Debug)]
@@ -72,12 +81,24 @@ impl<W> Compartment<W> {
     /// An empty line with memory for `bound` waiters.
     pub(crate) fn new(bound: usize, order: Order) -> Self {
         let lines = [Line::EMPTY; Class::ALL.len()];
-        Self { slots: Vec::with_capacity(bound), lines, free: NONE, bound, order }
+        Self {
+            slots: Vec::with_capacity(bound),
+            lines,
+            free: NONE,
+            bound,
+            order,
+            since: None,
+            stands: false,
+        }
     }
 
     /// How many wait, by [`Class::index`].
     pub(crate) fn waiting(&self) -> [usize; Class::ALL.len()] {
         self.lines.map(|line| line.len)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting().iter().sum()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -97,9 +118,11 @@ impl<W> Compartment<W> {
 
     /// Lines up behind the others of `class`. If the line is full, somebody of a lower class
     /// leaves it for that; `None` if there is nobody.
-    pub(crate) fn line_up(&mut self, class: Class, waker: W) -> Option<LinedUp<W>> {
+    pub(crate) fn line_up(&mut self, class: Class, waker: W, now: Moment) -> Option<LinedUp<W>> {
         let mut displaced = None;
-        if self.waiting().iter().sum::<usize>() >= self.bound {
+        let at_most = self.stand(now);
+        let (since, stands) = (self.since, self.stands);
+        if self.len() >= self.bound {
             let victim = self.least_below(class)?;
             let class = self.slots[victim as usize].class;
             displaced = Some((class, self.end(victim, Fate::Displaced)));
@@ -119,13 +142,31 @@ impl<W> Compartment<W> {
         }
         line.last = index;
         line.len += 1;
-        Some(LinedUp { ticket: Ticket(index), displaced })
+        // Whoever was displaced has not left the line empty.
+        (self.since, self.stands) = (Some(since.unwrap_or(now)), stands);
+        Some(LinedUp { ticket: Ticket(index), displaced, at_most })
+    }
+
+    /// Looks whether the line stands, and says how long who lines up now may wait.
+    fn stand(&mut self, now: Moment) -> Option<Duration> {
+        let Order::Adaptive { target, interval } = self.order else { return None };
+        self.stands = self.since.is_some_and(|since| now.since(since) >= interval);
+        Some(if self.stands { target } else { interval })
+    }
+
+    /// Whether the last of a class is served first.
+    const fn is_last_first(&self) -> bool {
+        match self.order {
+            Order::Fifo => false,
+            Order::Lifo => true,
+            Order::Adaptive { .. } => self.stands,
+        }
     }
 
     /// Gives a place to whoever is to be served next, and returns what wakes it.
     pub(crate) fn serve(&mut self) -> Option<W> {
         let line = self.lines.iter().rev().find(|line| line.len > 0)?;
-        let next = if self.order == Order::Fifo { line.first } else { line.last };
+        let next = if self.is_last_first() { line.last } else { line.first };
         self.end(next, Fate::Served)
     }
 
@@ -152,7 +193,7 @@ impl<W> Compartment<W> {
 
     fn least_below(&self, class: Class) -> Option<u32> {
         let line = self.lines[..class.index()].iter().find(|line| line.len > 0)?;
-        Some(if self.order == Order::Fifo { line.last } else { line.first })
+        Some(if self.is_last_first() { line.first } else { line.last })
     }
 
     fn end(&mut self, index: u32, fate: Fate) -> Option<W> {
@@ -187,5 +228,8 @@ impl<W> Compartment<W> {
             behind => self.slots[behind as usize].before = before,
         }
         self.lines[class.index()].len -= 1;
+        if self.is_empty() {
+            (self.since, self.stands) = (None, false);
+        }
     }
 }

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use salve_core::{Check, ConfigError, Enforcement, Name};
 
+use crate::limit::Adaptive;
+use crate::ramp::Ramp;
+
 pub(crate) const ROOM: &str = "bulkhead";
+/// There are never more places than these.
+pub(crate) const MOST: u32 = 1_000_000;
 
 /// The settings of a bulkhead.
 ///
@@ -27,6 +32,10 @@ pub struct Config {
     pub name: Name,
     /// How many calls may be under way at once. Default 25; 1 to 1,000,000.
     pub places: u32,
+    /// Lets the number of places move, from `places` on, with what the dependency can take.
+    /// Default none: it stays.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
+    pub adaptive: Option<Adaptive>,
     /// How many more may wait. Their memory is reserved at the start. Default 0, so that a call
     /// without a place is refused; at most 100,000.
     pub queue: u32,
@@ -36,6 +45,10 @@ pub struct Config {
     pub max_wait: Option<Duration>,
     /// Who of a class is served next. Default first come, first served.
     pub order: Order,
+    /// Refuses calls that would wait before the line is full, the lower classes first. Default
+    /// none.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
+    pub ramp: Option<Ramp>,
     /// Whether it refuses calls or only says that it would have. Default enforced.
     pub enforcement: Enforcement,
 }
@@ -50,6 +63,35 @@ pub enum Order {
     Fifo,
     /// Who came last: under overload some are served in time instead of all too late.
     Lifo,
+    /// Who came first while the line empties now and then, and who came last while it does not;
+    /// and then newcomers wait for a short time only. This is what Facebook made of the CoDel
+    /// queue discipline ("Fail at scale", 2015): a short burst waits its turn, and a queue that
+    /// stays does not make everybody late.
+    Adaptive {
+        /// How long a call waits at most that lines up while the line has not been empty for
+        /// `interval`. 5 ms in [`Order::adaptive`]; 1 ms to `interval`.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
+        target: Duration,
+        /// How long a call waits at most that lines up otherwise. 100 ms in [`Order::adaptive`]; at
+        /// most 1 h. `max_wait` and deadlines hold as well.
+        #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
+        interval: Duration,
+    },
+}
+
+impl Order {
+    /// [`Order::Adaptive`] with a target of 5 ms and an interval of 100 ms.
+    #[must_use]
+    pub const fn adaptive() -> Self {
+        Self::Adaptive { target: Duration::from_millis(5), interval: Duration::from_millis(100) }
+    }
+
+    fn validate(self, check: Check) -> Result<(), ConfigError> {
+        let Self::Adaptive { target, interval } = self else { return Ok(()) };
+        let (short, long) = (Duration::from_millis(1), Duration::from_secs(60 * 60));
+        check.duration("order.interval", interval, short, long)?;
+        check.duration("order.target", target, short, interval)
+    }
 }
 
 impl Default for Config {
@@ -57,9 +99,11 @@ impl Default for Config {
         Self {
             name: Name::literal(ROOM),
             places: 25,
+            adaptive: None,
             queue: 0,
             max_wait: Some(Duration::from_secs(30)),
             order: Order::Fifo,
+            ramp: None,
             enforcement: Enforcement::Enforce,
         }
     }
@@ -76,6 +120,20 @@ impl Config {
     #[must_use]
     pub const fn with_places(mut self, places: u32) -> Self {
         self.places = places;
+        self
+    }
+
+    /// Lets the number of places move with what the dependency can take.
+    #[must_use]
+    pub const fn with_adaptive(mut self, adaptive: Adaptive) -> Self {
+        self.adaptive = Some(adaptive);
+        self
+    }
+
+    /// Leaves the number of places as it is set.
+    #[must_use]
+    pub const fn without_adaptive(mut self) -> Self {
+        self.adaptive = None;
         self
     }
 
@@ -107,6 +165,13 @@ impl Config {
         self
     }
 
+    /// Refuses a growing share of those who would wait.
+    #[must_use]
+    pub const fn with_ramp(mut self, ramp: Ramp) -> Self {
+        self.ramp = Some(ramp);
+        self
+    }
+
     /// Sets whether calls are refused or only counted as such.
     #[must_use]
     pub const fn with_enforcement(mut self, enforcement: Enforcement) -> Self {
@@ -120,16 +185,22 @@ impl Config {
     /// Names the first field that is out of bounds, its value and the bound.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = Check::room(ROOM);
-        validate_places(self.places)?;
+        if let Some(adaptive) = &self.adaptive {
+            adaptive.validate(check)?;
+        }
+        self.validate_places(self.places)?;
         check.range("queue", self.queue, 0, 100_000)?;
         if let Some(wait) = self.max_wait {
             const DAY: Duration = Duration::from_secs(24 * 60 * 60);
             check.duration("max_wait", wait, Duration::from_millis(1), DAY)?;
         }
-        Ok(())
+        self.order.validate(check)?;
+        self.ramp.map_or(Ok(()), |ramp| ramp.validate(check))
     }
-}
 
-pub(crate) fn validate_places(places: u32) -> Result<(), ConfigError> {
-    Check::room(ROOM).range("places", places, 1, 1_000_000)
+    /// Whether there may be so many places, now or after a resize.
+    pub(crate) fn validate_places(&self, places: u32) -> Result<(), ConfigError> {
+        let (low, high) = self.adaptive.map_or((1, MOST), |it| (it.floor, it.ceiling));
+        Check::room(ROOM).range("places", places, low, high)
+    }
 }

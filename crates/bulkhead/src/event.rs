@@ -2,6 +2,8 @@
 
 use salve_core::{Class, Reason};
 
+use crate::limit::Why;
+
 /// Something that happened to a bulkhead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,12 +17,21 @@ pub enum Event {
         /// Whether the call was let through all the same.
         shadow: bool,
     },
-    /// The number of its places changed.
+    /// The number of its places was set.
     Resized {
         /// The number before.
         from: u32,
         /// The number after.
         to: u32,
+    },
+    /// The number of its places was moved by what calls came to.
+    LimitChanged {
+        /// The number before.
+        from: u32,
+        /// The number after.
+        to: u32,
+        /// Why.
+        why: Why,
     },
     /// It takes no new calls.
     Closed,

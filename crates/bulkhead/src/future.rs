@@ -6,10 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use salve_core::{CallContext, Class, Classify, Moment, Reason, Refusable, Rejection, clock};
+use salve_core::{
+    CallContext, Class, Classify, Moment, Reason, Refusable, Rejection, Verdict, clock, judge,
+};
 use tokio::time::Sleep;
 
 use crate::lane::{Lane, Single};
+use crate::limit::Ended;
 use crate::permit::Permit;
 use crate::turn::{Asked, Turn};
 
@@ -50,10 +53,26 @@ impl<L: Lane> Acquire<L> {
         {
             return Poll::Ready(Ok(permit));
         }
+        self.poll_measured(cx)
+    }
+
+    // Out of line, so that calls that are not measured pay nothing for those that are.
+    #[inline(never)]
+    fn poll_measured(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Permit<L>, Rejection>> {
+        let this = self.as_mut().project();
+        if !this.turn.is_waiting()
+            && let Some(permit) = this.turn.take_measured()
+        {
+            return Poll::Ready(Ok(permit));
+        }
         self.poll_line(cx)
     }
 
     #[cold]
+    #[inline(never)]
     fn poll_line(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Permit<L>, Rejection>> {
         let mut this = self.project();
         let context = CallContext::current();
@@ -66,7 +85,7 @@ impl<L: Lane> Acquire<L> {
             let (deadline, now) = (context.deadline(), context.now());
             // Who has no time left may take a place, but does not line up for one.
             let late = deadline.is_some_and(|deadline| deadline <= now);
-            match this.turn.ask(class, (!late).then(|| cx.waker())) {
+            match this.turn.ask(class, (!late).then(|| (cx.waker(), now))) {
                 // Only a future that is polled again after its end can come here.
                 None => return Poll::Pending,
                 Some(Asked::Taken(permit)) => return Poll::Ready(Ok(permit)),
@@ -153,7 +172,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = self.project();
         // It is held here while the inner service runs: a panic gives it back.
-        let permit = match this.permit.take() {
+        let mut permit = match this.permit.take() {
             Some(permit) => permit,
             None => match ready!(this.acquire.poll_place(cx)) {
                 Ok(permit) => permit,
@@ -164,6 +183,12 @@ where
             *this.permit = Some(permit);
             return Poll::Pending;
         };
+        if permit.is_measured() {
+            permit.note(Ended::of(match judge(this.classifier, result.as_ref()) {
+                Verdict::Judged(outcome) => outcome,
+                Verdict::Rejected(rejection) => rejection.outcome(),
+            }));
+        }
         if let Ok(response) = &result
             && let Some(settlement) = this.classifier.settlement(response)
         {

@@ -8,7 +8,7 @@ use salve_core::{
     Reading, Reason, Refusable, Rejection, Sensor, Subscription, Unit,
 };
 
-use crate::config::{Config, validate_places};
+use crate::config::Config;
 use crate::event::Event;
 use crate::future::{Acquire, ResponseFuture};
 use crate::idle::Idle;
@@ -17,7 +17,7 @@ use crate::permit::Permit;
 use crate::policy::{Policy, Refusal};
 use crate::shared::Shared;
 use crate::status::{CallCounts, Status};
-use crate::turn::{Asked, Turn};
+use crate::turn::{Asked, Turn, permit};
 
 /// One bulkhead. Clones are the same bulkhead, and so are the layers made from it.
 ///
@@ -121,12 +121,13 @@ impl Handle {
     }
 
     /// Sets how many places there are. More places go to those who wait at once; fewer take
-    /// none away: nobody gets one until enough have been given back.
+    /// none away: nobody gets one until enough have been given back. Where the number moves, it
+    /// moves on from there.
     ///
     /// # Errors
-    /// If `places` is out of bounds; then nothing has changed.
+    /// If `places` is out of bounds, or beyond floor and ceiling; then nothing has changed.
     pub fn resize(&self, places: u32) -> Result<(), ConfigError> {
-        validate_places(places)?;
+        self.config().validate_places(places)?;
         resize(&self.0, places);
         Ok(())
     }
@@ -147,7 +148,8 @@ impl Handle {
     }
 
     /// Follows new settings, all or nothing. Permits, counts and the name stay; nobody who waits
-    /// is sent away, and how long each waits was settled when it lined up.
+    /// is sent away, and how long each waits was settled when it lined up. Where the number of
+    /// places moves before and after, it is kept within the new floor and ceiling.
     ///
     /// # Errors
     /// If a setting is out of bounds; then nothing has changed.
@@ -187,8 +189,11 @@ impl Handle {
 
 #[inline]
 pub(crate) fn try_acquire<L: Lane>(lane: &L) -> Result<Permit<L>, Rejection> {
-    if lane.shared().try_take() {
+    if lane.shared().try_take_unmeasured() {
         return Ok(Permit::taken(lane.clone()));
+    }
+    if lane.shared().try_take() {
+        return Ok(permit(lane.clone()));
     }
     ask_now(lane)
 }
@@ -226,7 +231,8 @@ impl Sensor for Handle {
     }
 
     fn read(&self, report: &mut dyn FnMut(Reading)) {
-        let Status { places, in_use, waiting, closed } = self.status();
+        let Status { places, in_use, waiting, closed, usual_latency, baseline_latency } =
+            self.status();
         let [sheddable, normal, critical] = waiting.map(|waiting| waiting as f64);
         let counts = self.counts();
         let used = f64::from(in_use) / f64::from(places.max(1));
@@ -245,9 +251,18 @@ impl Sensor for Handle {
             ("queue_timeouts_total", counts.queue_timeouts as f64, Unit::Count),
             ("deadlines_exceeded_total", counts.deadlines_exceeded as f64, Unit::Count),
             ("displaced_total", counts.displaced as f64, Unit::Count),
+            ("shed_total", counts.shed as f64, Unit::Count),
             ("shadow_rejected_total", counts.shadow_rejected as f64, Unit::Count),
+            ("limit_raised_total", counts.limit_raised as f64, Unit::Count),
+            ("limit_lowered_total", counts.limit_lowered as f64, Unit::Count),
         ] {
             report(Reading { name, value, unit });
+        }
+        let latencies = [("usual_latency", usual_latency), ("baseline_latency", baseline_latency)];
+        for (name, latency) in latencies {
+            if let Some(latency) = latency {
+                report(Reading { name, value: latency.as_secs_f64(), unit: Unit::Seconds });
+            }
         }
     }
 }

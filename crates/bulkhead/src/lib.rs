@@ -31,14 +31,33 @@
 //! | setting | default | |
 //! |---|---|---|
 //! | `places` | 25 | calls under way at once; can be changed while it runs |
+//! | `adaptive` | none | moves the number of places with what the dependency can take |
 //! | `queue` | 0 | calls that may wait; their memory is reserved at the start, for each key too |
 //! | `max_wait` | 30 s | and never past the deadline of the surrounding call |
-//! | `order` | first come, first served | or the last first, within a class |
+//! | `order` | first come, first served | or the last first, within a class; or by how long the line stands |
+//! | `ramp` | none | refuses a growing share of those who would wait, the lower classes first |
 //! | `enforcement` | enforce | in shadow mode calls beyond places and queue are only counted |
 //!
 //! A call's class is what a [`RequestRule`](salve_core::RequestRule) says, or that of the
 //! surrounding [`CallContext`](salve_core::CallContext). A higher class is served first, and may
 //! push a waiting lower one out of a full line. In shadow mode nobody waits.
+//!
+//! **Adaptive**, the number of places moves between a floor and a ceiling, by the [`Algorithm`] of
+//! one's choice. Latency is measured from when a call has its place until its answer begins: an
+//! answer's length is the caller's wish, not the dependency's trouble. In shadow mode the number
+//! moves too, and refuses nobody.
+//!
+//! ```
+//! use salve_bulkhead::{Adaptive, Config, Handle};
+//! use salve_core::Outcome;
+//!
+//! let adaptive = Adaptive::default().with_bounds(2, 100);
+//! let bulkhead = Handle::new(Config::new("inventory").with_places(10).with_adaptive(adaptive))?;
+//! let permit = bulkhead.try_acquire()?;
+//! permit.finish(Outcome::Success);
+//! assert!(bulkhead.status().usual_latency.is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! **Clones** of a [`Handle`], of its layers and of their services share one bulkhead, whatever
 //! they wrap. A [`KeyedHandle`] keeps one bulkhead per key, bounded in number, without timers.
@@ -48,7 +67,8 @@
 //! place back too. An answer that has only begun keeps its place until it ends.
 //!
 //! **While a place is free** it is taken with one exchange of one word, without a lock, and given
-//! back with one more. Nothing is allocated, nor is it for a call that waits. A call that waits
+//! back with one more; where the number moves, there are two clock readings and a short lock besides.
+//! Nothing is allocated, nor is it for a call that waits. A call that waits
 //! holds nothing of the inner service, and needs tokio's runtime if time can end its wait.
 
 mod compartment;
@@ -61,8 +81,10 @@ mod keyed;
 mod keyed_layer;
 mod lane;
 mod layer;
+mod limit;
 mod permit;
 mod policy;
+mod ramp;
 mod service;
 mod shared;
 mod status;
@@ -77,6 +99,8 @@ pub use keyed::KeyedHandle;
 pub use keyed_layer::{KeyedBulkhead, KeyedBulkheadLayer};
 pub use lane::{Lane, Member, Single};
 pub use layer::BulkheadLayer;
+pub use limit::{Adaptive, Algorithm, Why};
 pub use permit::Permit;
+pub use ramp::Ramp;
 pub use service::Bulkhead;
 pub use status::{CallCounts, Status};

@@ -1,15 +1,16 @@
-//! One call's way to a place, without a clock or a runtime.
+//! One call's way to a place, without a runtime.
 
 use std::task::Waker;
 use std::time::Duration;
 
-use salve_core::{Class, Reason, Rejection};
+use salve_core::{CallContext, Class, Moment, Reason, Rejection, clock};
 
 use crate::compartment::{Fate, Ticket};
 use crate::lane::Lane;
 use crate::permit::Permit;
 use crate::policy::Refusal;
 use crate::shared::Answer;
+use crate::word::Word;
 
 /// One call's way to a place. Whoever drives it says when its time is over. Dropped while it
 /// waits, it leaves the line; one that has been served passes its place on.
@@ -39,18 +40,37 @@ impl<L: Lane> Turn<L> {
     /// A free place, if nobody waits for it.
     #[inline]
     pub(crate) fn take(&mut self) -> Option<Permit<L>> {
-        if self.lane.as_ref()?.shared().try_take() { self.permit() } else { None }
+        if self.lane.as_ref()?.shared().try_take_unmeasured() {
+            self.lane.take().map(Permit::taken)
+        } else {
+            None
+        }
     }
 
+    /// A free place for a call that begins now, if nobody waits for it.
     #[inline]
-    fn permit(&mut self) -> Option<Permit<L>> {
-        self.lane.take().map(Permit::taken)
+    pub(crate) fn take_measured(&mut self) -> Option<Permit<L>> {
+        let shared = self.lane.as_ref()?.shared();
+        if shared.word().has(Word::MEASURED) && shared.try_take() {
+            let lane = self.lane.take()?;
+            return Some(Permit::measured(lane, CallContext::current().now()));
+        }
+        None
     }
 
-    /// Takes a place or lines up, unless there is no waker: then it does not wait. `None` once
+    /// A permit for the place that has been taken.
+    fn permit(&mut self) -> Option<Permit<L>> {
+        self.lane.take().map(permit)
+    }
+
+    /// Takes a place or lines up at a moment, unless there is no waker: then it does not wait. `None` once
     /// the permit has been taken out.
     #[cold]
-    pub(crate) fn ask(&mut self, class: Class, waker: Option<&Waker>) -> Option<Asked<L>> {
+    pub(crate) fn ask(
+        &mut self,
+        class: Class,
+        waker: Option<(&Waker, Moment)>,
+    ) -> Option<Asked<L>> {
         let lane = self.lane.as_ref()?;
         match lane.shared().ask(class, waker, || lane.key()) {
             Answer::Taken => self.permit().map(Asked::Taken),
@@ -103,6 +123,14 @@ impl<L: Lane> Turn<L> {
         let refusal = Refusal { reason, class, shadow: false };
         Some(lane.shared().policy().reject(refusal, || lane.key()))
     }
+}
+
+/// A permit for a place that has been taken, of a call that begins now.
+pub(crate) fn permit<L: Lane>(lane: L) -> Permit<L> {
+    if lane.shared().word().has(Word::MEASURED) {
+        return Permit::measured(lane, clock::now());
+    }
+    Permit::taken(lane)
 }
 
 impl<L: Lane> Drop for Turn<L> {

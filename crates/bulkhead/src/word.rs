@@ -19,6 +19,8 @@ impl Word {
     pub(crate) const SHADOW: u64 = 1 << 58;
     /// Somebody waits until nothing is in use.
     pub(crate) const WATCHED: u64 = 1 << 59;
+    /// The number of places follows what calls come to: each is measured.
+    pub(crate) const MEASURED: u64 = 1 << 60;
 
     pub(crate) const fn new(places: u32) -> Self {
         Self(0).with_places(places)
@@ -48,9 +50,15 @@ impl Word {
         self.in_use() < self.places()
     }
 
-    /// Whether a call may take a place without asking.
+    /// Whether a call may take a place without asking, measured or not.
     #[inline]
     pub(crate) const fn is_free(self) -> bool {
         self.has_place() && !self.has(Self::LINE | Self::CLOSED)
+    }
+
+    /// Whether a call may take a place without asking and without being measured.
+    #[inline]
+    pub(crate) const fn is_free_unmeasured(self) -> bool {
+        self.has_place() && !self.has(Self::LINE | Self::CLOSED | Self::MEASURED)
     }
 }

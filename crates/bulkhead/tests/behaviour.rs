@@ -11,11 +11,11 @@ use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use salve_bulkhead::{
-    BulkheadLayer, CallCounts, Config, Event, Handle, KeyedBulkheadLayer, KeyedHandle, Order,
-    Permit,
+    Adaptive, Algorithm, BulkheadLayer, CallCounts, Config, Event, Handle, KeyedBulkheadLayer,
+    KeyedHandle, Order, Permit, Ramp,
 };
 use salve_core::{
-    CallContext, Class, Classify, Effector, End, Enforcement, Outcome, Reason, Refusable,
+    CallContext, Class, Classify, Effector, End, Enforcement, Outcome, Ratio, Reason, Refusable,
     RegistryConfig, Rejection, RequestRule, Sensor, Settlement, clock,
 };
 use salve_testkit::{Mode, Probe, allocation_counter};
@@ -115,6 +115,77 @@ async fn the_last_is_served_first_where_that_is_the_order() {
         assert_eq!(woken.iter().position(|woken| *woken), Some(first_served), "{order:?}");
         assert_eq!(woken.iter().filter(|woken| **woken).count(), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_stands_serves_the_last_first_and_lets_newcomers_wait_for_less() {
+    let bulkhead = Handle::new(config(1, 50).with_order(Order::adaptive())).unwrap();
+    let mut held = bulkhead.try_acquire().unwrap();
+    // Somebody waits all the time, each for less than 100 ms.
+    for _ in 0..3 {
+        let [mut first, mut second] = [(); 2].map(|()| waiting(bulkhead.acquire()));
+        tokio::time::advance(45 * MS).await;
+        drop(held);
+        assert!(first.is_woken() && !second.is_woken(), "in the order in which they came");
+        let Poll::Ready(Ok(permit)) = first.poll() else { panic!("not served") };
+        drop(permit);
+        let Poll::Ready(Ok(permit)) = second.poll() else { panic!("not served") };
+        held = permit;
+        assert_eq!(bulkhead.status().queued(), 0);
+    }
+    let began = clock::now();
+    let mut oldest = waiting(bulkhead.acquire());
+    tokio::time::advance(60 * MS).await;
+    let mut early = waiting(bulkhead.acquire());
+    tokio::time::advance(39 * MS).await;
+    // The oldest gives up after 100 ms, by which time the line has stood for as long.
+    tokio::time::advance(2 * MS).await;
+    assert_eq!(reason(oldest.poll()), Reason::QueueTimeout);
+    let newest = waiting(bulkhead.acquire());
+    drop(held);
+    assert!(newest.is_woken() && !early.is_woken());
+    drop(newest);
+    assert!(early.is_woken() && matches!(early.poll(), Poll::Ready(Ok(_))));
+    assert!(clock::now().since(began) < 110 * MS);
+
+    let _held = bulkhead.try_acquire().unwrap();
+    let _oldest = waiting(bulkhead.acquire());
+    tokio::time::advance(99 * MS).await;
+    let _next = waiting(bulkhead.acquire());
+    tokio::time::advance(2 * MS).await;
+    let began = clock::now();
+    let late = bulkhead.acquire().await.unwrap_err();
+    assert_eq!(late.reason(), Reason::QueueTimeout);
+    assert!(clock::now().since(began) <= 6 * MS, "newcomers wait for 5 ms");
+}
+
+#[tokio::test]
+async fn a_ramp_refuses_the_lower_classes_before_the_line_is_full() {
+    let ramp = Ramp { from: 1.0, to: 3.0 };
+    let bulkhead = Handle::new(config(10, 100).with_ramp(ramp)).unwrap();
+    let _held = (0..10).map(|_| bulkhead.try_acquire().unwrap()).collect::<Vec<_>>();
+    let line_up = |class, count: usize| {
+        let calls = (0..count).map(|_| {
+            let mut call = spawn(bulkhead.acquire_as(class));
+            match call.poll() {
+                Poll::Pending => Some(call),
+                refused => {
+                    assert_eq!(reason(refused), Reason::Shed);
+                    None
+                }
+            }
+        });
+        calls.collect::<Vec<_>>().into_iter().flatten().collect::<Vec<_>>()
+    };
+    // Ten may always wait; twenty is the end for sheddable calls, and thirty for normal ones.
+    let sheddable = line_up(Class::Sheddable, 1_000);
+    assert!((10..=20).contains(&sheddable.len()), "{}", sheddable.len());
+    let normal = line_up(Class::Normal, 1_000);
+    assert_eq!(sheddable.len() + normal.len(), 30);
+    let critical = line_up(Class::Critical, 10);
+    assert_eq!((critical.len(), bulkhead.status().queued()), (10, 40));
+    assert_eq!(bulkhead.counts().shed, 2_000 - 30);
+    assert_eq!(bulkhead.counts().rejected(), bulkhead.counts().shed);
 }
 
 #[tokio::test]
@@ -452,6 +523,31 @@ fn settings_out_of_bounds_are_named() {
         (
             config(1, 1).with_max_wait(Duration::from_micros(999)),
             "`max_wait` is 999µs, but must be between 1ms and 86400s",
+        ),
+        (
+            config(1, 1).with_order(Order::Adaptive { target: 2 * MS, interval: MS }),
+            "`order.target` is 2ms, but must be between 1ms and 1ms",
+        ),
+        (
+            config(1, 1).with_ramp(Ramp { from: 2.0, to: 2.0 }),
+            "`ramp.to` is 2, but must be more than `ramp.from`",
+        ),
+        (
+            config(1, 1).with_adaptive(Adaptive::default().with_window(Duration::ZERO)),
+            "`adaptive.window` is 0ns, but must be between 1ms and 60s",
+        ),
+        (
+            config(1, 1).with_adaptive(
+                Adaptive::default()
+                    .with_algorithm(Algorithm::Aimd { backoff: Ratio::ONE, slow: MS }),
+            ),
+            "`adaptive.backoff` is 100%, but must be more than 0% and less than 100%",
+        ),
+        (
+            config(1, 1).with_adaptive(
+                Adaptive::default().with_algorithm(Algorithm::Gradient2 { tolerance: f64::NAN }),
+            ),
+            "`adaptive.tolerance` is NaN, but must be between 1 and 10",
         ),
     ] {
         assert_eq!(Handle::new(config).unwrap_err().to_string(), format!("bulkhead: {text}"));

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use salve_bulkhead::{Bulkhead, BulkheadLayer, Config, KeyedBulkheadLayer, KeyedHandle, Order};
+use salve_bulkhead::{
+    Adaptive, Bulkhead, BulkheadLayer, Config, KeyedBulkheadLayer, KeyedHandle, Order,
+};
 use salve_core::{Direct, ErrorsAreFailures, RegistryConfig, Unrepeatable};
 use tower_layer::Layer;
 
@@ -19,6 +21,15 @@ mod queued {
     }
 
     salve_testkit::contract!(absorbing, BulkheadLayer::new(config()).unwrap());
+}
+
+mod adaptive {
+    use super::*;
+
+    salve_testkit::contract!(
+        absorbing,
+        BulkheadLayer::new(Config::default().with_adaptive(Adaptive::default())).unwrap()
+    );
 }
 
 mod around_an_absorbing_service {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use salve_bulkhead::future::Acquire;
-use salve_bulkhead::{Config, Handle, Order, Permit};
+use salve_bulkhead::{Config, Handle, Order, Permit, Ramp};
 use salve_core::{CallContext, Class, Enforcement, Rejection, clock};
 use tokio_test::task::Spawn;
 use twin::{Answer, Fate, Twin};
@@ -34,17 +34,30 @@ fn class() -> impl Strategy<Value = Class> {
     prop::sample::select(Class::ALL.to_vec())
 }
 
+fn order() -> impl Strategy<Value = Order> {
+    prop_oneof![
+        2 => Just(Order::Fifo),
+        2 => Just(Order::Lifo),
+        3 => (1_u64..5, 5_u64..20).prop_map(|(target, interval)| Order::Adaptive {
+            target: Duration::from_millis(target) + HALF,
+            interval: Duration::from_millis(interval) + HALF,
+        }),
+    ]
+}
+
 prop_compose! {
     fn config()(
         places in 1_u32..5,
         queue in 0_u32..5,
         wait in prop::option::of(1_u64..30),
-        lifo: bool,
+        order in order(),
+        ramp in prop::option::weighted(0.3, (0.0..1.5, 0.1..2.0)),
         shadow in prop::bool::weighted(0.1),
     ) -> Config {
         Config {
             max_wait: wait.map(|wait| Duration::from_millis(wait) + HALF),
-            order: if lifo { Order::Lifo } else { Order::Fifo },
+            order,
+            ramp: ramp.map(|(from, more)| Ramp { from, to: from + more }),
             enforcement: if shadow { Enforcement::Shadow } else { Enforcement::Enforce },
             ..Config::new("walk").with_places(places).with_queue(queue)
         }
@@ -108,8 +121,11 @@ impl Pair {
         match step {
             Step::Arrive(class, deadline) => self.arrive(class, deadline)?,
             Step::TryTake => {
+                let draw = self.draw();
                 let taken = self.bulkhead.try_acquire();
-                let expected = self.twin.arrive(self.next, Class::Normal, None, self.now, false);
+                // In shadow mode the ramp is asked too.
+                let may_wait = self.twin.is_shadow().then_some(draw);
+                let expected = self.twin.arrive(self.next, Class::Normal, None, self.now, may_wait);
                 self.take(Poll::Ready(taken), expected)?;
             }
             Step::Release(which) if !self.permits.is_empty() => {
@@ -166,15 +182,23 @@ impl Pair {
             context = context.with_deadline(clock::now().after(Duration::from_micros(ahead)));
         }
         let mut call = tokio_test::task::spawn(self.bulkhead.acquire());
+        let draw = self.draw();
         let (polled, _) = context.enter(|| call.poll());
         let id = self.next;
         self.next += 1;
         let until = ahead.map(|ahead| self.now + ahead);
-        let expected = self.twin.arrive(id, class, until, self.now, true);
+        let expected = self.twin.arrive(id, class, until, self.now, Some(draw));
         if polled.is_pending() {
             self.waiting.push((id, call));
         }
         self.take(polled, expected)
+    }
+
+    /// The number that the bulkhead draws next.
+    fn draw(&mut self) -> f64 {
+        let seed = self.now + self.next as u64;
+        fastrand::seed(seed);
+        fastrand::Rng::with_seed(seed).f64()
     }
 
     /// Compares an answer with the twin's, and keeps the permit.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use salve::metrics::{Exporter, FIGURES};
 use salve::{
-    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, degradation, fallback, hedge,
+    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, bulkhead, degradation, fallback, hedge,
     rate_limit, stack,
 };
 use tower::{Layer, ServiceExt, service_fn};
@@ -70,6 +70,17 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
         measured.call(|| std::future::ready(Ok::<_, Rejection>(()))).await.unwrap();
         tokio::time::advance(Duration::from_secs(1)).await;
     }
+    let adaptive = bulkhead::Config::default().with_adaptive(bulkhead::Adaptive::default());
+    let adaptive = bulkhead::Handle::new(adaptive).unwrap();
+    for _ in 0..200 {
+        adaptive
+            .call(|| async {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                Ok::<_, Rejection>(())
+            })
+            .await
+            .unwrap();
+    }
     let ladder = degradation::Handle::new(degradation::Config::default()).unwrap();
     let limit = rate_limit::Handle::new(rate_limit::Config::default()).unwrap();
     let keys = RegistryConfig::default();
@@ -83,7 +94,8 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
     let answers = fallback::cache::Answers::<u32, u32>::new(Default::default()).unwrap().handle();
     let flights = fallback::single_flight::Flights::<u32, u32, Rejection>::new(Default::default());
     let flights = flights.unwrap().handle();
-    let others: [&dyn Sensor; 7] = [&measured, &ladder, &limit, &keyed, &chain, &answers, &flights];
+    let others: [&dyn Sensor; 8] =
+        [&adaptive, &measured, &ladder, &limit, &keyed, &chain, &answers, &flights];
     let read: BTreeMap<_, _> = stack.sensors().chain(others).flat_map(readings).collect();
     let table = FIGURES.iter().map(|figure| (figure.reading, figure.unit)).collect();
     assert_eq!(read, table);

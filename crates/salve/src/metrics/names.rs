@@ -42,6 +42,7 @@ figures! {
     "attempt_timeouts_total" => "salve_attempt_timeouts_total", Count, "Attempts that took too long.";
     "attempts_total" => "salve_attempts_total", Count, "Attempts that have begun, first ones among them.";
     "available" => "salve_available", Count, "How many calls the rate would let through at once.";
+    "baseline_latency" => "salve_baseline_latency_seconds", Seconds, "What latency is compared with.";
     "budget_available" => "salve_budget_available", Count, "How many retries the budget would pay for now.";
     "budget_refused_total" => "salve_budget_refused_total", Count, "Calls given up because the budget was used up.";
     "cache_entries" => "salve_cache_entries", Count, "Answers that are kept.";
@@ -76,6 +77,8 @@ figures! {
     "latency_quantile" => "salve_latency_quantile_seconds", Seconds, "Within how long the measured share of calls is answered.";
     "latency_samples" => "salve_latency_samples", Count, "Answers whose latency counts.";
     "level" => "salve_level", Count, "The level of service, 0 for the best.";
+    "limit_lowered_total" => "salve_limit_lowered_total", Count, "Times that the number of places moved down by itself.";
+    "limit_raised_total" => "salve_limit_raised_total", Count, "Times that the number of places moved up by itself.";
     "neutral_total" => "salve_neutral_total", Count, "Calls that say nothing about the dependency.";
     "nothing_kept_total" => "salve_nothing_kept_total", Count, "Calls that failed with nothing kept to serve.";
     "open" => "salve_open", Flag, "Whether it refuses calls.";
@@ -109,6 +112,7 @@ figures! {
     "shadow_served_total" => "salve_shadow_served_total", Count, "Kept answers that would have been served, but for shadow mode.";
     "shadow_shared_total" => "salve_shadow_shared_total", Count, "Calls that would have been answered by another's, but for shadow mode.";
     "shared_total" => "salve_shared_total", Count, "Calls that were answered by another's.";
+    "shed_total" => "salve_shed_total", Count, "Calls refused because too many of their class or a higher one wait.";
     "slow_rate" => "salve_slow_ratio", Ratio, "The share of slow calls in the window.";
     "slow_total" => "salve_slow_total", Count, "Calls that were slow, failed or not.";
     "successes_total" => "salve_successes_total", Count, "Calls that succeeded.";
@@ -117,6 +121,7 @@ figures! {
     "trips_in_a_row" => "salve_trips_in_a_row", Count, "How often it has opened since it last closed.";
     "trips_total" => "salve_trips_total", Count, "Times that a breaker opened.";
     "unreachable" => "salve_unreachable", Flag, "Whether the source is held to be unreachable.";
+    "usual_latency" => "salve_usual_latency_seconds", Seconds, "How long answers take on average.";
     "utilization" => "salve_utilization_ratio", Ratio, "The share of places that are taken.";
     "waiting" => "salve_waiting", Count, "Calls that wait for a place.";
     "waiting_critical" => "salve_waiting_critical", Count, "Critical calls that wait.";

@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use salve_bulkhead::future::Acquire;
-use salve_bulkhead::{Config, Handle, Permit};
+use salve_bulkhead::{Adaptive, Algorithm, Config, Handle, Permit};
+use salve_core::Outcome;
 
 use scenes::{
     cancelled_as_it_is_served, cancelled_before_another, given_back_while_one_is_polled,
@@ -138,6 +139,32 @@ fn who_comes_later_does_not_overtake() {
 #[test]
 fn places_that_are_added_find_who_lines_up() {
     explore(|| grown_while_one_lines_up(&bulkhead(1)));
+}
+
+/// An answer that moves the limit from 1 to 2, while one call waits and another lines up. How the
+/// places are added is the same as in [`grown_while_one_lines_up`]; here it is the limit that does.
+#[test]
+fn places_that_an_answer_adds_find_who_lines_up() {
+    explore(|| {
+        let aimd = Adaptive::default().with_algorithm(Algorithm::aimd());
+        let config = Config::new("loom").with_places(1).with_queue(4).without_max_wait();
+        let door = Handle::new(config.with_adaptive(aimd)).expect("the settings are valid");
+        let held = Door::try_acquire(&door).expect("it is free");
+        let mut first = Door::acquire(&door);
+        assert!(first.poll().is_none());
+        let answered = loom::thread::spawn(move || held.finish(Outcome::Success));
+        let mut second = Door::acquire(&door);
+        let found = second.poll();
+        answered.join().expect("answered");
+        assert!(first.is_woken(), "nobody woke it");
+        let places = [first.poll(), found.or_else(|| second.poll())];
+        assert_eq!(door.status().in_use, 2);
+        for place in places {
+            place.expect("there are two places").finish(Outcome::Ignored);
+        }
+        let status = door.status();
+        assert_eq!((status.places, status.in_use, status.queued()), (2, 0, 0));
+    });
 }
 
 #[test]

@@ -1,17 +1,20 @@
 //! The compartment behind a lock, beside the word in which a free place is taken without it.
 
+mod measured;
+mod steered;
+
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
 use salve_core::sync::{AtomicU64, Lock, MutexGuard, Ordering};
-use salve_core::{Class, Enforcement, Keyed, Reason, Wakes};
+use salve_core::{Class, Enforcement, Keyed, Moment, Reason, Wakes};
 
 use crate::compartment::{Compartment, Fate, LinedUp, Ticket};
 use crate::config::Config;
 use crate::idle::{IdlerId, Idlers};
+use crate::limit::Limiter;
 use crate::policy::{Policy, Refusal};
-use crate::status::Status;
 use crate::word::Word;
 
 /// The answer to a call that found no place free.
@@ -34,12 +37,16 @@ pub(crate) enum Answer {
 ///    overtakes the line.
 /// 3. Whoever gives back a place and finds `LINE` set, sets it, or adds places, serves the line:
 ///    at rest nobody waits while a place is free.
-/// 4. Wakers are called, dropped and cloned, and listeners told, with no lock held.
+/// 4. The number of places is changed under the lock of `limiter` if there is one, so that it ends
+///    where the limiter does.
+/// 5. Wakers are called, dropped and cloned, and listeners told, with no lock held.
 #[derive(Debug)]
 pub struct Shared {
     word: AtomicU64,
     policy: Arc<Policy>,
     inner: Lock<Inner>,
+    /// Moves the number of places, if anything does. Locked after `inner` where both are.
+    limiter: Lock<Option<Box<Limiter>>>,
 }
 
 #[derive(Debug)]
@@ -49,12 +56,21 @@ struct Inner {
     idlers: Idlers,
 }
 
+impl Inner {
+    /// Whether a call that would be one more in the line is refused by the ramp.
+    fn is_shed(&self, class: Class, waiting: usize, word: Word) -> bool {
+        let ramp = self.config.ramp;
+        ramp.is_some_and(|ramp| ramp.refuses(class, waiting, word.places(), fastrand::f64()))
+    }
+}
+
 impl Shared {
     pub(crate) fn new(config: Config, policy: Arc<Policy>) -> Self {
         let compartment = Compartment::new(config.queue as usize, config.order);
         Self {
-            word: AtomicU64::new(Word::new(config.places).0 | shadow_flag(&config)),
+            word: AtomicU64::new(Word::new(config.places).0 | flags(&config)),
             policy,
+            limiter: Lock::new(steered::limiter(&config, None)),
             inner: Lock::new(Inner { compartment, config, idlers: Idlers::default() }),
         }
     }
@@ -67,6 +83,12 @@ impl Shared {
     #[inline]
     pub(crate) fn word(&self) -> Word {
         Word(self.word.load(Ordering::Acquire))
+    }
+
+    /// Takes a place if one is free, nobody waits for it, and calls are not measured.
+    #[inline]
+    pub(crate) fn try_take_unmeasured(&self) -> bool {
+        self.take_if(Word::is_free_unmeasured)
     }
 
     /// Takes a place if one is free and nobody waits for it.
@@ -89,13 +111,22 @@ impl Shared {
         false
     }
 
-    /// Gives a place back, to whoever waits for it.
+    /// Gives a place back, to whoever waits for it. Says what the word was if calls are measured.
     #[inline]
-    pub(crate) fn release(&self) {
+    pub(crate) fn release(&self) -> Option<Word> {
         let before = Word(self.word.fetch_sub(Word::ONE, Ordering::AcqRel));
+        if before.has(Word::LINE | Word::WATCHED | Word::MEASURED) {
+            return self.released(before);
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn released(&self, before: Word) -> Option<Word> {
         if before.has(Word::LINE | Word::WATCHED) {
             self.serve();
         }
+        before.has(Word::MEASURED).then_some(before)
     }
 
     /// Takes a place, lines up if there is a waker to be woken by, or is refused.
@@ -103,10 +134,10 @@ impl Shared {
     pub(crate) fn ask(
         &self,
         class: Class,
-        waker: Option<&Waker>,
+        waker: Option<(&Waker, Moment)>,
         key: impl Fn() -> Option<String>,
     ) -> Answer {
-        let waker = waker.cloned();
+        let waker = waker.map(|(waker, now)| (waker.clone(), now));
         let mut wakes = Wakes::default();
         let mut told = None;
         let mut inner = self.inner.lock();
@@ -116,16 +147,20 @@ impl Shared {
         } else if self.word().has(Word::SHADOW) {
             let before = Word(self.word.fetch_add(Word::ONE, Ordering::AcqRel));
             let queued = before.in_use().saturating_sub(before.places()) as usize;
-            if !before.has_place() && queued >= inner.compartment.bound() {
-                told = Some(Refusal { reason: Reason::Full, class, shadow: true });
+            let full = queued >= inner.compartment.bound();
+            if !before.has_place() && (full || inner.is_shed(class, queued, before)) {
+                let reason = if full { Reason::Full } else { Reason::Shed };
+                told = Some(Refusal { reason, class, shadow: true });
             }
             Answer::Taken
         } else if self.try_take() {
             Answer::Taken
+        } else if waker.is_some() && inner.is_shed(class, inner.compartment.len(), self.word()) {
+            Answer::Refused(Reason::Shed)
         } else {
-            match waker.and_then(|waker| inner.compartment.line_up(class, waker)) {
+            match waker.and_then(|(waker, now)| inner.compartment.line_up(class, waker, now)) {
                 None => Answer::Refused(Reason::Full),
-                Some(LinedUp { ticket, displaced }) => {
+                Some(LinedUp { ticket, displaced, at_most }) => {
                     if let Some((class, waker)) = displaced {
                         told = Some(Refusal { reason: Reason::Displaced, class, shadow: false });
                         wakes.add(waker);
@@ -134,7 +169,8 @@ impl Shared {
                     self.word.fetch_or(Word::LINE, Ordering::AcqRel);
                     // A place may have been given back before the line could be seen.
                     more |= self.serve_some(&mut inner, &mut wakes);
-                    Answer::Waiting(ticket, inner.config.max_wait)
+                    let max_wait = inner.config.max_wait;
+                    Answer::Waiting(ticket, at_most.into_iter().chain(max_wait).min())
                 }
             }
         };
@@ -255,33 +291,6 @@ impl Shared {
         }
     }
 
-    /// Sets how many places there are, and returns how many there were.
-    pub(crate) fn resize(&self, places: u32) -> u32 {
-        let mut inner = self.inner.lock();
-        inner.config.places = places;
-        let before = self.change(|word| word.with_places(places));
-        drop(inner);
-        self.serve();
-        before.places()
-    }
-
-    /// Takes no new calls, or takes them again; says whether that was new.
-    pub(crate) fn set_closed(&self, closed: bool) -> bool {
-        let flag = Word::CLOSED;
-        let before = self.change(|word| Word(if closed { word.0 | flag } else { word.0 & !flag }));
-        before.has(flag) != closed
-    }
-
-    pub(crate) fn reconfigure(&self, config: Config) {
-        let mut inner = self.inner.lock();
-        inner.compartment.reconfigure(config.queue as usize, config.order);
-        let shadow = shadow_flag(&config);
-        self.change(|word| Word(word.with_places(config.places).0 & !Word::SHADOW | shadow));
-        inner.config = config;
-        drop(inner);
-        self.serve();
-    }
-
     fn change(&self, to: impl Fn(Word) -> Word) -> Word {
         let mut seen = self.word.load(Ordering::Relaxed);
         loop {
@@ -297,25 +306,15 @@ impl Shared {
             }
         }
     }
-
-    pub(crate) fn config(&self) -> Config {
-        self.inner.lock().config.clone()
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        let inner = self.inner.lock();
-        let word = self.word();
-        Status {
-            places: word.places(),
-            in_use: word.in_use(),
-            waiting: inner.compartment.waiting(),
-            closed: word.has(Word::CLOSED),
-        }
-    }
 }
 
-fn shadow_flag(config: &Config) -> u64 {
-    if config.enforcement == Enforcement::Shadow { Word::SHADOW } else { 0 }
+/// What the word says of the settings, beside the number of places.
+fn flags(config: &Config) -> u64 {
+    let shadow = config.enforcement == Enforcement::Shadow;
+    let measured = config.adaptive.is_some();
+    [(shadow, Word::SHADOW), (measured, Word::MEASURED)]
+        .iter()
+        .fold(0, |flags, (is_set, flag)| if *is_set { flags | flag } else { flags })
 }
 
 impl Keyed for Shared {
