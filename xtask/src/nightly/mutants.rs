@@ -16,7 +16,15 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("crates/circuit-breaker", &["breaker.rs", "episode.rs", "open_wait.rs", "word.rs", "tally/"]),
     (
         "crates/core",
-        &["buckets.rs", "budget/", "moment.rs", "outcome.rs", "ratio.rs", "registry.rs", "topology.rs"],
+        &[
+            "buckets.rs",
+            "budget/",
+            "moment.rs",
+            "outcome.rs",
+            "ratio.rs",
+            "registry.rs",
+            "topology.rs",
+        ],
     ),
     ("crates/degradation", &["ladder.rs", "plan.rs", "rule.rs"]),
     ("crates/hedge", &["copies.rs", "latency.rs", "meter.rs"]),
