@@ -120,16 +120,14 @@ proptest! {
             prop_assert_eq!(sorted(topology.members("left")), named(|it| twin.group[it] == Some(true)));
             prop_assert_eq!(sorted(topology.in_domain("zone")), named(|it| twin.group[it].is_some()));
             prop_assert_eq!(topology.len(), twin.there.iter().filter(|there| **there).count());
-            for name in 0..7 {
-                let needs = |on: &str| {
-                    let mut all = topology.dependencies(NAMES[name]).iter();
-                    all.find(|dependency| dependency.on == on).map(|dependency| dependency.need)
-                };
-                for on in 0..7 {
-                    prop_assert_eq!(needs(NAMES[on]), twin.needs[name][on]);
+            for (name, target) in NAMES.into_iter().enumerate() {
+                for (on, needed) in NAMES.into_iter().enumerate() {
+                    let mut all = topology.dependencies(target).iter();
+                    let found = all.find(|it| it.on == needed).map(|it| it.need);
+                    prop_assert_eq!(found, twin.needs[name][on]);
                 }
                 let dependants = named(|it| twin.needs[it][name].is_some());
-                prop_assert_eq!(sorted(topology.dependants(NAMES[name])), dependants);
+                prop_assert_eq!(sorted(topology.dependants(target)), dependants);
             }
             let order = topology.order();
             prop_assert_eq!(sorted(order.iter().copied()), named(|it| twin.there[it]));
