@@ -7,6 +7,7 @@ mod bare;
 mod degradation;
 mod failsafe;
 mod governor;
+mod health;
 mod keyed;
 mod recloser;
 mod salve;
@@ -28,6 +29,7 @@ pub(crate) const HEDGE: &str = "hedge, not late";
 pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const FALLBACK: &str = "fallback";
 pub(crate) const DEGRADATION: &str = "degradation";
+pub(crate) const HEALTH: &str = "passive health";
 pub(crate) const FULL: &str = "full stack";
 
 const GROUPS: &[&str] = &[
@@ -41,6 +43,7 @@ const GROUPS: &[&str] = &[
     TIMEOUT,
     FALLBACK,
     DEGRADATION,
+    HEALTH,
     FULL,
 ];
 
@@ -50,6 +53,7 @@ pub(crate) fn cases() -> Vec<Case> {
         bare::cases(),
         salve::cases(),
         degradation::cases(),
+        health::cases(),
         keyed::cases(),
         recloser::cases(),
         failsafe::cases(),

@@ -116,7 +116,7 @@ impl Config {
         let bounds = Bounds::room(ROOM);
         bounds.range("max_runs", self.max_runs, 1, 100_000)?;
         bounds.duration("horizon", self.horizon, MINUTE, 7 * DAY)?;
-        let whole = self.horizon.as_nanos() % MINUTE.as_nanos() == 0;
+        let whole = self.horizon.as_nanos().is_multiple_of(MINUTE.as_nanos());
         bounds.that("horizon", format_args!("{:?}", self.horizon), whole, "whole minutes")?;
         bounds.range("independent", self.independent, 2, 1_000_000)?;
         bounds.duration("together_within", self.together_within, SECOND, DAY)?;

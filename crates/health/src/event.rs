@@ -14,6 +14,8 @@ pub enum Event {
     Registered,
     /// A target is watched no longer.
     Removed,
+    /// A target follows new settings.
+    Reconfigured,
     /// A target changed its state.
     Changed {
         /// The state before.

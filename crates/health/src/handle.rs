@@ -147,6 +147,18 @@ impl Handle {
         Ok(())
     }
 
+    /// Lets the target of that name follow new settings, all or nothing. Its check, its state and its
+    /// past stay, and a run that is under way keeps its deadline.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds, if there is no target of that name, or if its dependencies
+    /// would close a cycle; then nothing has changed.
+    pub fn reconfigure(&self, config: TargetConfig) -> Result<(), RegisterError> {
+        self.0.change(|ward, now, news| ward.reconfigure(config, now, news))?;
+        self.0.nudge();
+        Ok(())
+    }
+
     /// Watches a target no longer. A run that is under way is dropped, and its answer with it.
     ///
     /// # Errors

@@ -271,6 +271,33 @@ async fn targets_come_and_go_while_the_program_runs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn new_settings_hold_at_once_and_as_a_whole() {
+    let registry = registry();
+    let runs = Runs::default();
+    let counted = runs.clone();
+    registry
+        .register(target("db"), move || {
+            let run = counted.enter();
+            async move { drop(run) }
+        })
+        .unwrap();
+    sleep(10 * SECOND).await;
+    let (state, before) = (registry.state("db"), runs.total());
+    assert_eq!(state, Some(State::Healthy));
+    let refused = registry.reconfigure(target("db").with_thresholds(0, 1)).unwrap_err();
+    assert!(refused.to_string().contains("failure_threshold"), "{refused}");
+    let itself = salve_core::Place::new().needs("db");
+    let refused = registry.reconfigure(target("db").with_place(itself)).unwrap_err();
+    assert!(matches!(refused, RegisterError::Cycle(_)));
+    let missing = registry.reconfigure(target("nobody")).unwrap_err();
+    assert_eq!(missing, RegisterError::Missing("nobody".into()));
+    registry.reconfigure(target("db").with_interval(SECOND)).unwrap();
+    assert_eq!(registry.state("db"), state);
+    sleep(5 * SECOND + 500 * MS).await;
+    assert_eq!(runs.total(), before + 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_disabled_target_is_left_alone_and_starts_anew() {
     let registry = registry();
     let runs = Runs::default();

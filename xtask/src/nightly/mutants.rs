@@ -27,6 +27,10 @@ const ENGINES: &[(&str, &[&str])] = &[
         ],
     ),
     ("crates/degradation", &["ladder.rs", "plan.rs", "rule.rs"]),
+    (
+        "crates/health",
+        &["history.rs", "schedule.rs", "score.rs", "state.rs", "suppress.rs", "target.rs"],
+    ),
     ("crates/hedge", &["copies.rs", "latency.rs", "meter.rs"]),
     ("crates/rate-limit", &["line.rs", "pace.rs", "quota.rs", "tiers.rs", "word.rs"]),
     ("crates/retry", &["attempts.rs", "backoff.rs"]),

@@ -42,7 +42,7 @@ impl Entry {
     }
 }
 
-/// Why a target was not registered.
+/// Why a target was not registered, or does not follow new settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RegisterError {
     /// A setting is out of bounds.
@@ -51,6 +51,8 @@ pub enum RegisterError {
     Cycle(Cycle),
     /// There is a target of that name.
     Taken(Name),
+    /// There is no target of that name.
+    Missing(Name),
 }
 
 impl fmt::Display for RegisterError {
@@ -59,6 +61,7 @@ impl fmt::Display for RegisterError {
             Self::Config(error) => error.fmt(f),
             Self::Cycle(cycle) => cycle.fmt(f),
             Self::Taken(name) => write!(f, "there is a target `{name}` already"),
+            Self::Missing(name) => write!(f, "there is no target `{name}`"),
         }
     }
 }

@@ -125,7 +125,7 @@ impl Ward {
     }
 
     /// Counts a target among those that are down, or no longer.
-    fn join_parties(&mut self, slot: u32, news: &mut News) {
+    pub(super) fn join_parties(&mut self, slot: u32, news: &mut News) {
         let Some(entry) = self.entry(slot) else { return };
         let stands_alone = entry.because.is_none();
         let since = match entry.target.state() {

@@ -105,9 +105,7 @@ impl Ward {
             self.entries.push(None);
             (self.entries.len() - 1) as u32
         });
-        if let Some(group) = &config.place.group {
-            self.groups.entry(group.clone()).or_default().0 += 1;
-        }
+        self.enter_group(config.place.group.as_ref());
         let rules = config.rules();
         if check.is_some() {
             let first = config.interval.mul_f64(config.jitter.as_f64() * random);
@@ -135,20 +133,59 @@ impl Ward {
         Ok(())
     }
 
+    /// Lets a target follow new settings, all or nothing. Its state, its past and a run that is
+    /// under way stay.
+    pub(crate) fn reconfigure(
+        &mut self,
+        config: TargetConfig,
+        now: Moment,
+        news: &mut News,
+    ) -> Result<(), RegisterError> {
+        config.validate().map_err(RegisterError::Config)?;
+        let name = config.name.clone();
+        let slot = self.slot(name.as_str()).ok_or(RegisterError::Missing(name.clone()))?;
+        let place = config.place.clone();
+        self.topology.set(name.clone(), place).map_err(RegisterError::Cycle)?;
+        self.leave_parties(slot, news);
+        let Some(entry) = self.entry_mut(slot) else { return Ok(()) };
+        entry.rules = config.rules();
+        let group = config.place.group.clone();
+        let before = std::mem::replace(&mut entry.config, config);
+        let next = now.after(entry.pause(0.5));
+        self.leave_group(before.place.group.as_ref());
+        self.enter_group(group.as_ref());
+        self.schedule.bring_forward(slot, next);
+        self.explain(slot, now, news);
+        self.join_parties(slot, news);
+        news.push((Some(name), Event::Reconfigured));
+        Ok(())
+    }
+
+    fn enter_group(&mut self, group: Option<&Name>) {
+        if let Some(group) = group {
+            self.groups.entry(group.clone()).or_default().0 += 1;
+        }
+    }
+
+    fn leave_group(&mut self, group: Option<&Name>) {
+        if let Some(group) = group
+            && let Some((members, _)) = self.groups.get_mut(group)
+        {
+            *members -= 1;
+            if *members == 0 {
+                self.groups.remove(group);
+            }
+        }
+    }
+
     /// Takes a target away; its run is ended.
     pub(crate) fn remove(&mut self, name: &str, news: &mut News) -> bool {
         let Some((name, slot)) = self.names.remove_entry(name) else { return false };
         self.leave_parties(slot, news);
         self.unwanted.extend(self.schedule.remove(slot));
         self.topology.remove(name.as_str());
-        if let Some(entry) = self.entries[slot as usize].take()
-            && let Some(group) = entry.config.place.group
-            && let Some((members, _)) = self.groups.get_mut(&group)
-        {
-            *members -= 1;
-            if *members == 0 {
-                self.groups.remove(&group);
-            }
+        if let Some(entry) = self.entries[slot as usize].take() {
+            self.leave_group(entry.config.place.group.as_ref());
         }
         self.free.push(slot);
         news.push((Some(name), Event::Removed));
@@ -255,10 +292,9 @@ impl Ward {
     pub(crate) fn abandon(&mut self, now: Moment) {
         self.schedule.abandon(now);
         self.unwanted.clear();
-        self.turned_at = None;
     }
 
-    /// When the last turn was; `None` if nobody drives the checks.
+    /// When the last turn was; `None` if nobody has ever driven the checks.
     pub(crate) const fn turned_at(&self) -> Option<Moment> {
         self.turned_at
     }
