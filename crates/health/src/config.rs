@@ -27,7 +27,7 @@ pub struct Config {
     /// checks that hang do not delay the others. Default 256; 1 to 100,000.
     pub max_runs: usize,
     /// How far records and trends reach back, in whole minutes. Default 1 h; 1 min to 7 days. A
-    /// minute takes 12 bytes for each target.
+    /// minute takes 8 bytes for each target.
     #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub horizon: Duration,
     /// What share of a group has to fail within [`together_within`](Self::together_within) to be

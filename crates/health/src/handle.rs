@@ -63,6 +63,9 @@ impl Shared {
     pub(crate) fn change<T>(&self, step: impl FnOnce(&mut Ward, Moment, &mut News) -> T) -> T {
         let (now, mut news) = (clock::now(), News::new());
         let done = step(&mut self.ward.lock(), now, &mut news);
+        if !self.events.is_listened_to() {
+            return done;
+        }
         for (target, event) in news {
             let key = target.map(String::from);
             self.events.tell(&Told { by: self.name.clone(), key, at: now, event });
@@ -140,6 +143,8 @@ impl Handle {
         check: Option<Arc<dyn Check>>,
         detector: Option<Detector>,
     ) -> Result<(), RegisterError> {
+        // The user's code of a target that is refused is dropped here, with no lock held.
+        let _kept = (check.clone(), detector.clone());
         self.0.change(|ward, now, news| {
             ward.register(config, check, detector, (now, fastrand::f64()), news)
         })?;
@@ -166,7 +171,7 @@ impl Handle {
     pub fn remove(&self, target: &str) -> Result<(), NoSuchTarget> {
         let removed = self.0.change(|ward, _, news| ward.remove(target, news));
         self.0.nudge();
-        if removed { Ok(()) } else { Err(no_such(target)) }
+        removed.map(drop).ok_or_else(|| no_such(target))
     }
 
     /// Runs the checks when they are due; never ends. Where it is called twice, the second waits

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use salve_core::Moment;
 
-/// What is remembered of one minute; 12 bytes.
+/// What is remembered of one minute; 8 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Minute {
-    results: u32,
-    failures: u32,
+    results: u16,
+    failures: u16,
     up_ms: u16,
     down_ms: u16,
 }
@@ -47,7 +47,7 @@ pub struct Record {
     pub reliability: Option<u8>,
     /// How many outages have ended.
     pub recoveries: u64,
-    /// How many results there were, unknown ones left out.
+    /// How many results there were, unknown ones left out; of each minute at most 65,535 count.
     pub results: u64,
 }
 
@@ -97,14 +97,15 @@ impl History {
         }
     }
 
-    /// Counts a result that was known.
+    /// Counts a result that was known; of one minute, the first 65,535.
     pub(crate) fn count(&mut self, failed: bool, now: Moment) {
         self.advance(now);
+        let minute = self.minute();
+        let Some(results) = minute.results.checked_add(1) else { return };
+        minute.results = results;
+        minute.failures += u16::from(failed);
         self.results += 1;
         self.failures += u64::from(failed);
-        let minute = self.minute();
-        minute.results = minute.results.saturating_add(1);
-        minute.failures = minute.failures.saturating_add(u32::from(failed));
     }
 
     /// Says in what condition it is from here on.

@@ -53,7 +53,7 @@
 //! | setting of the registry | default | |
 //! |---|---|---|
 //! | `max_runs` | 256 | checks at once; one that has hung for a second no longer counts |
-//! | `horizon` | 1 h | how far records reach back; 12 bytes a minute for each target |
+//! | `horizon` | 1 h | how far records reach back; 8 bytes a minute for each target |
 //! | `group_share`, `independent`, `together_within` | 50 %, 5, 60 s | what fails together is one event |
 //! | `aftermath` | 60 s | how long a dependency that is back still explains failures |
 //!

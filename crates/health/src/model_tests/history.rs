@@ -92,3 +92,14 @@ fn inv_51_a_million_results_take_no_more_memory_than_a_few() {
     assert!(history.len() <= 120, "{}", history.len());
     assert_eq!(history.record(at(9_999_990)).failure_rate, Some(0.5));
 }
+
+#[test]
+fn results_beyond_what_a_minute_holds_are_left_out_and_leave_with_it() {
+    let mut history = History::new(2, at(0));
+    for _ in 0..70_000 {
+        history.count(true, at(0));
+    }
+    let record = history.record(at(0));
+    assert_eq!((record.results, record.failure_rate), (65_535, Some(1.0)));
+    assert_eq!(history.record(at(120_000)).results, 0);
+}

@@ -10,13 +10,12 @@ use super::Detector;
 use crate::check::Check;
 use crate::finding::Sample;
 use crate::history::History;
-use crate::target::{Rules, Target};
+use crate::target::Target;
 use crate::target_config::TargetConfig;
 
 /// One target and everything about it.
 pub(crate) struct Entry {
     pub(crate) config: TargetConfig,
-    pub(super) rules: Rules,
     pub(super) check: Option<Arc<dyn Check>>,
     pub(super) detector: Option<Detector>,
     pub(crate) target: Target,

@@ -17,6 +17,10 @@ impl Ward {
         if minute <= self.scored_minute {
             return;
         }
+        // A minute in which nobody looked has no score, but it has passed.
+        for _ in 1..(minute - self.scored_minute).min(SCORES as u64) {
+            self.lines.values_mut().for_each(|line| line.push(None));
+        }
         self.scored_minute = minute;
         let means = self.means(now);
         self.lines.retain(|component, _| means.contains_key(component));

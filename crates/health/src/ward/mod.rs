@@ -114,7 +114,6 @@ impl Ward {
             self.schedule.vacate(slot);
         }
         self.entries[slot as usize] = Some(Box::new(Entry {
-            rules,
             check,
             detector,
             target: Target::new(&rules, now),
@@ -148,7 +147,6 @@ impl Ward {
         self.topology.set(name.clone(), place).map_err(RegisterError::Cycle)?;
         self.leave_parties(slot, news);
         let Some(entry) = self.entry_mut(slot) else { return Ok(()) };
-        entry.rules = config.rules();
         let group = config.place.group.clone();
         let before = std::mem::replace(&mut entry.config, config);
         let next = now.after(entry.pause(0.5));
@@ -178,18 +176,18 @@ impl Ward {
         }
     }
 
-    /// Takes a target away; its run is ended.
-    pub(crate) fn remove(&mut self, name: &str, news: &mut News) -> bool {
-        let Some((name, slot)) = self.names.remove_entry(name) else { return false };
+    /// Takes a target away; its run is ended. The user's code in it is for the caller to drop, with
+    /// no lock held.
+    pub(crate) fn remove(&mut self, name: &str, news: &mut News) -> Option<Box<Entry>> {
+        let (name, slot) = self.names.remove_entry(name)?;
         self.leave_parties(slot, news);
         self.unwanted.extend(self.schedule.remove(slot));
         self.topology.remove(name.as_str());
-        if let Some(entry) = self.entries[slot as usize].take() {
-            self.leave_group(entry.config.place.group.as_ref());
-        }
+        let entry = self.entries[slot as usize].take()?;
+        self.leave_group(entry.config.place.group.as_ref());
         self.free.push(slot);
         news.push((Some(name), Event::Removed));
-        true
+        Some(entry)
     }
 
     pub(crate) fn slot(&self, name: &str) -> Option<u32> {
@@ -312,7 +310,7 @@ impl Ward {
         if status != Status::Unknown {
             entry.history.count(status == Status::Fail, at);
         }
-        let rules = entry.rules;
+        let rules = entry.config.rules();
         let is_explained = entry.because.is_some();
         match entry.target.take(status, &rules, at) {
             Some(change) => self.changed(slot, change, at, news),
@@ -343,7 +341,7 @@ impl Ward {
         step: impl FnOnce(&mut Target, &Rules) -> Option<Change>,
     ) {
         let Some(entry) = self.entry_mut(slot) else { return };
-        if let Some(change) = step(&mut entry.target, &entry.rules) {
+        if let Some(change) = step(&mut entry.target, &entry.config.rules()) {
             self.changed(slot, change, now, news);
         }
     }
