@@ -17,6 +17,11 @@ pub(crate) fn thread_cpu() -> Duration {
     read(ClockId::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// Time that this process has spent on processors.
+pub(crate) fn process_cpu() -> Duration {
+    read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+}
+
 /// Time since some fixed point; comparable between threads.
 pub(crate) fn monotonic() -> Duration {
     read(ClockId::CLOCK_MONOTONIC)

@@ -6,13 +6,14 @@ use std::process::{Command, ExitCode};
 
 use crate::case::Case;
 use crate::cases::{BARE, cases, instances};
+use crate::checks::LISTEN;
 use crate::heap::HeapReader;
 use crate::instructions::RUN_ONE;
 use crate::keys::GROW;
 use crate::table::Table;
-use crate::{allocations, contention, instructions, keys, memory, overhead};
+use crate::{allocations, checks, contention, instructions, keys, memory, overhead};
 
-const USAGE: &str = "usage: benches overhead|instructions|allocations|contention|memory|keys|all \
+const USAGE: &str = "usage: benches overhead|instructions|allocations|contention|memory|keys|all|checks \
                      [--filter TEXT] [--markdown]";
 
 /// One table of the scoreboard.
@@ -24,16 +25,19 @@ enum Part {
     Contention,
     Memory,
     Keys,
+    /// Takes minutes, and is not one of `all`.
+    Checks,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 6] = [
+    const ALL: [(&'static str, Self); 7] = [
         ("overhead", Self::Overhead),
         ("instructions", Self::Instructions),
         ("allocations", Self::Allocations),
         ("contention", Self::Contention),
         ("memory", Self::Memory),
         ("keys", Self::Keys),
+        ("checks", Self::Checks),
     ];
 
     fn name(self) -> &'static str {
@@ -53,7 +57,7 @@ impl Order {
         let (command, mut rest) = arguments.split_first().ok_or(USAGE)?;
         let parts = Part::ALL
             .iter()
-            .filter(|(name, _)| command == name || command == "all")
+            .filter(|(name, part)| command == name || command == "all" && *part != Part::Checks)
             .map(|(_, part)| *part)
             .collect::<Vec<_>>();
         if parts.is_empty() {
@@ -90,6 +94,7 @@ pub fn run(heap: Option<HeapReader>) -> ExitCode {
     let arguments = env::args().skip(1).collect::<Vec<_>>();
     let done = match arguments.as_slice() {
         [command, title, calls] if command == RUN_ONE => run_one(title, calls),
+        [command] if command == LISTEN => checks::listen(),
         [command, keys] if command == GROW => grow(keys),
         _ => Order::parse(&arguments).and_then(|order| make(&order, heap)),
     };
@@ -109,6 +114,7 @@ fn make(order: &Order, heap: Option<HeapReader>) -> Result<(), String> {
             (Part::Instructions, _) => instructions::measure(&order.cases())?,
             (Part::Contention, _) => contention::measure(&order.cases())?,
             (Part::Keys, _) => keys::measure()?,
+            (Part::Checks, _) => checks::measure()?,
             (Part::Allocations, Some(heap)) => allocations::measure(&order.cases(), heap),
             (Part::Memory, Some(heap)) => {
                 let mut instances = instances();

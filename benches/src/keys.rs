@@ -54,7 +54,7 @@ pub(crate) fn grow(keys: usize) -> Result<f64, String> {
 }
 
 /// `VmRSS` of this process, in bytes.
-fn resident() -> Result<u64, String> {
+pub(crate) fn resident() -> Result<u64, String> {
     let status = fs::read_to_string("/proc/self/status")
         .map_err(|error| format!("/proc/self/status: {error}"))?;
     kilobytes(&status).map(|kb| kb * 1_024).ok_or_else(|| format!("no VmRSS in:\n{status}"))

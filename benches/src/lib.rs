@@ -3,6 +3,7 @@
 mod allocations;
 mod case;
 mod cases;
+mod checks;
 mod clock;
 mod command;
 mod contention;

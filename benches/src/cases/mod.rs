@@ -8,6 +8,7 @@ mod degradation;
 mod failsafe;
 mod fallback;
 mod governor;
+mod health;
 mod keyed;
 mod recloser;
 mod salve;
@@ -31,6 +32,7 @@ pub(crate) const HEDGE: &str = "hedge, not late";
 pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const FALLBACK: &str = "fallback";
 pub(crate) const DEGRADATION: &str = "degradation";
+pub(crate) const HEALTH: &str = "passive health";
 pub(crate) const FULL: &str = "full stack";
 
 const GROUPS: &[&str] = &[
@@ -45,6 +47,7 @@ const GROUPS: &[&str] = &[
     TIMEOUT,
     FALLBACK,
     DEGRADATION,
+    HEALTH,
     FULL,
 ];
 
@@ -55,6 +58,7 @@ pub(crate) fn cases() -> Vec<Case> {
         salve::cases(),
         degradation::cases(),
         fallback::cases(),
+        health::cases(),
         keyed::cases(),
         recloser::cases(),
         failsafe::cases(),

@@ -4,8 +4,8 @@
 //! the family. What stands here is what at least two of them need: how a result is judged
 //! ([`Classify`], [`Outcome`]), how a refusal is said ([`Rejection`], [`Refusable`]), what a call
 //! knows about itself ([`CallContext`]), what retries and hedges pay with ([`Budget`]), how one
-//! policy is kept per key ([`Registry`], [`Members`]), and how a policy is watched and steered ([`Sensor`],
-//! [`Effector`], [`Events`]).
+//! policy is kept per key ([`Registry`], [`Members`]), how a policy is watched and steered ([`Sensor`],
+//! [`Effector`], [`Events`]), and who needs whom ([`Topology`]).
 
 mod buckets;
 mod budget;
@@ -32,6 +32,7 @@ mod sensor;
 pub mod settings;
 mod settlement;
 pub mod sync;
+mod topology;
 mod wakes;
 mod way;
 
@@ -56,5 +57,6 @@ pub use rejection::{Origin, Reason, Refusable, Rejection, Sent, find_rejection};
 pub use request::{ByClone, Class, CloneRequest, Repeatable, RequestRule, Unrepeatable};
 pub use sensor::{Reading, Sensor, Unit};
 pub use settlement::{End, Settle, Settlement};
+pub use topology::{Cycle, Dependency, Need, Place, Topology};
 pub use wakes::Wakes;
 pub use way::{Absorbing, ByReadiness, Direct, DirectCall, Way};

@@ -16,10 +16,22 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("crates/circuit-breaker", &["breaker.rs", "episode.rs", "open_wait.rs", "word.rs", "tally/"]),
     (
         "crates/core",
-        &["buckets.rs", "budget/", "moment.rs", "outcome.rs", "ratio.rs", "registry.rs"],
+        &[
+            "buckets.rs",
+            "budget/",
+            "moment.rs",
+            "outcome.rs",
+            "ratio.rs",
+            "registry.rs",
+            "topology.rs",
+        ],
     ),
     ("crates/degradation", &["ladder.rs", "plan.rs", "rule.rs"]),
     ("crates/fallback", &["order.rs", "cache/life.rs", "single_flight/board.rs"]),
+    (
+        "crates/health",
+        &["history.rs", "schedule.rs", "score.rs", "state.rs", "suppress.rs", "target.rs"],
+    ),
     ("crates/hedge", &["copies.rs", "latency.rs", "meter.rs"]),
     ("crates/rate-limit", &["line.rs", "pace.rs", "quota.rs", "tiers.rs", "word.rs"]),
     ("crates/retry", &["attempts.rs", "backoff.rs"]),

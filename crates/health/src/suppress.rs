@@ -1,0 +1,117 @@
+//! The engine that tells causes from consequences: dependencies that explain a failure, and
+//! targets that fail together.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use salve_core::{Moment, Name, Need, Ratio, Topology};
+
+/// What is known of a target when somebody asks whether it explains a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It works, and has for some time.
+    Up,
+    /// It fails, or has failed until a moment ago.
+    Down,
+    /// Nobody watches it, or nothing is known: what it needs may still explain a failure.
+    Nothing,
+}
+
+/// The root of `target`'s failure: a target that it cannot do without, directly or by others that
+/// fail too, and that has no such root itself. The nearest of several.
+pub(crate) fn cause<'a>(
+    topology: &'a Topology,
+    target: &str,
+    known: impl Fn(&str) -> Known,
+) -> Option<&'a Name> {
+    let mut seen = HashSet::new();
+    let mut waiting: VecDeque<_> = required(topology, target).collect();
+    let mut nearest = None;
+    while let Some(name) = waiting.pop_front() {
+        if !seen.insert(name) {
+            continue;
+        }
+        match known(name.as_str()) {
+            Known::Up => {}
+            Known::Nothing => waiting.extend(required(topology, name.as_str())),
+            Known::Down => {
+                // Deeper ones are nearer to the root; there is no way around in circles.
+                waiting.clear();
+                seen.clear();
+                nearest = Some(name);
+                waiting.extend(required(topology, name.as_str()));
+            }
+        }
+    }
+    nearest
+}
+
+fn required<'a>(topology: &'a Topology, target: &str) -> impl Iterator<Item = &'a Name> {
+    let dependencies = topology.dependencies(target).iter();
+    dependencies.filter(|it| it.need == Need::Required).map(|it| &it.on)
+}
+
+/// When failures count as one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Together {
+    pub(crate) at_least: usize,
+    pub(crate) share: Ratio,
+    pub(crate) within: Duration,
+}
+
+/// Those of a group that are down, and whether that has been told as one event.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Party {
+    /// Since when, for each that is down; never longer than the group.
+    down: HashMap<u32, Moment>,
+    told: bool,
+}
+
+/// What a party's change amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// So many have failed together.
+    Failed(usize),
+    /// They no longer have.
+    Recovered,
+}
+
+impl Party {
+    /// `member` of a party of `size` is down since `since`, or no longer (`None`).
+    pub(crate) fn change(
+        &mut self,
+        member: u32,
+        since: Option<Moment>,
+        size: usize,
+        rule: &Together,
+    ) -> Option<Turn> {
+        let newest = match since {
+            Some(since) => {
+                self.down.insert(member, since);
+                since
+            }
+            None => {
+                self.down.remove(&member)?;
+                Moment::ZERO
+            }
+        };
+        let reached = |count: usize| {
+            count >= rule.at_least.max(1) && rule.share.reached_by(count as u64, size as u64)
+        };
+        if self.told && !reached(self.down.len()) {
+            self.told = false;
+            return Some(Turn::Recovered);
+        }
+        if since.is_none() || self.told {
+            return None;
+        }
+        let fresh = self.down.values().filter(|since| newest.since(**since) <= rule.within);
+        let count = fresh.count();
+        self.told = reached(count);
+        self.told.then_some(Turn::Failed(count))
+    }
+
+    pub(crate) fn is_down(&self, member: u32) -> bool {
+        self.down.contains_key(&member)
+    }
+}
