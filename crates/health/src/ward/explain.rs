@@ -48,16 +48,15 @@ impl Ward {
 
     /// Looks again at the explanations of those that need `name`, directly or not.
     fn explain_dependants(&mut self, name: &Name, now: Moment, news: &mut News) {
-        let mut waiting = vec![name.clone()];
-        let mut seen = HashSet::new();
-        while let Some(name) = waiting.pop() {
-            for dependant in self.topology.dependants(name.as_str()) {
-                if seen.insert(dependant.clone()) {
-                    waiting.push(dependant.clone());
-                }
-            }
+        // In the order in which they are found, so that the same history is told the same way.
+        let (mut found, mut seen) = (vec![name.clone()], HashSet::new());
+        let mut next = 0;
+        while let Some(name) = found.get(next).cloned() {
+            let dependants = self.topology.dependants(name.as_str()).iter();
+            found.extend(dependants.filter(|it| seen.insert((*it).clone())).cloned());
+            next += 1;
         }
-        for name in seen {
+        for name in found.into_iter().skip(1) {
             if let Some(slot) = self.slot(name.as_str()) {
                 self.explain(slot, now, news);
             }
