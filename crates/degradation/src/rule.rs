@@ -216,6 +216,6 @@ impl Watch {
 
     /// Asks for nothing until it has let go.
     pub(crate) const fn waive(&mut self) {
-        self.waived = self.asks || self.since.is_some();
+        self.waived |= self.asks || self.since.is_some();
     }
 }

@@ -172,6 +172,22 @@ async fn an_operator_holds_releases_and_recovers_by_force() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn to_recover_again_does_not_undo_that_a_rule_is_passed_over() {
+    let rule = Rule::below("x", 50.0, "emergency").releases_at(70.0).after(SECOND);
+    let shop = Handle::new(Config::default().with_rule(rule)).unwrap();
+    look(&shop, &[("x", 40.0)]);
+    shop.force_recover("the sensor lies");
+    // Better, but not as good as its release.
+    look(&shop, &[("x", 60.0)]);
+    shop.force_recover("it still does");
+    pass(&shop, 5, &[("x", 40.0)]).await;
+    assert_eq!(shop.level(), "full");
+    look(&shop, &[("x", 70.0)]);
+    pass(&shop, 2, &[("x", 40.0)]).await;
+    assert_eq!(shop.level(), "emergency");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_paused_ladder_stays_where_it_is() {
     let shop = Handle::new(shop()).unwrap();
     look(&shop, &[("utilization", 0.95)]);
