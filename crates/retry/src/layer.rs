@@ -29,7 +29,7 @@ impl RetryLayer {
 impl From<Handle> for RetryLayer {
     /// A layer with a policy that is used elsewhere too.
     fn from(handle: Handle) -> Self {
-        Self { handle, rules: Rules::default() }
+        Self { handle, rules: Rules::new() }
     }
 }
 
@@ -59,33 +59,25 @@ impl<C, R, Q, D> RetryLayer<Rules<C, R, Q, D>> {
     /// Lets `classifier` say what a result means.
     #[must_use]
     pub fn with_classifier<N>(self, classifier: N) -> RetryLayer<Rules<N, R, Q, D>> {
-        let Rules { rule, cloner, dead_letters, .. } = self.rules;
-        let rules = Rules { classifier, rule, cloner, dead_letters };
-        RetryLayer { handle: self.handle, rules }
+        RetryLayer { handle: self.handle, rules: self.rules.with_classifier(classifier) }
     }
 
     /// Lets `rule` say which requests may be carried out twice.
     #[must_use]
     pub fn with_request_rule<N>(self, rule: N) -> RetryLayer<Rules<C, N, Q, D>> {
-        let Rules { classifier, cloner, dead_letters, .. } = self.rules;
-        let rules = Rules { classifier, rule, cloner, dead_letters };
-        RetryLayer { handle: self.handle, rules }
+        RetryLayer { handle: self.handle, rules: self.rules.with_request_rule(rule) }
     }
 
     /// Lets `cloner` copy requests, such as those that are not [`Clone`].
     #[must_use]
     pub fn with_cloner<N>(self, cloner: N) -> RetryLayer<Rules<C, R, N, D>> {
-        let Rules { classifier, rule, dead_letters, .. } = self.rules;
-        let rules = Rules { classifier, rule, cloner, dead_letters };
-        RetryLayer { handle: self.handle, rules }
+        RetryLayer { handle: self.handle, rules: self.rules.with_cloner(cloner) }
     }
 
     /// Hands requests that were given up to `sink`.
     #[must_use]
     pub fn with_dead_letters<N>(self, sink: N) -> RetryLayer<Rules<C, R, Q, N>> {
-        let Rules { classifier, rule, cloner, .. } = self.rules;
-        let rules = Rules { classifier, rule, cloner, dead_letters: sink };
-        RetryLayer { handle: self.handle, rules }
+        RetryLayer { handle: self.handle, rules: self.rules.with_dead_letters(sink) }
     }
 }
 

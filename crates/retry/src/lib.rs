@@ -67,6 +67,9 @@
 //! its counters. A call clones the service once, however many attempts it makes, and once more
 //! after a failure at readiness.
 //!
+//! **Keys**: [`KeyedRetryLayer`] and [`KeyedHandle`] keep a budget for each host or tenant, so that
+//! one that fails does not use up what the others could retry with.
+//!
 //! **Dropping** a call's future ends the attempt that runs and makes no other; what the budget was
 //! paid stays paid. A panic of the inner service reaches the caller and is not retried.
 //!
@@ -80,6 +83,8 @@ mod dead_letters;
 mod event;
 pub mod future;
 mod handle;
+mod keyed;
+mod keyed_layer;
 mod layer;
 mod presets;
 mod rules;
@@ -94,6 +99,8 @@ pub use config::Config;
 pub use dead_letters::{DeadLetter, DeadLetterBox, DeadLetters, KeptLetter, NoDeadLetters};
 pub use event::Event;
 pub use handle::{Handle, retry, retry_with};
+pub use keyed::KeyedHandle;
+pub use keyed_layer::{KeyedRetry, KeyedRetryLayer};
 pub use layer::RetryLayer;
 pub use rules::{ByClone, CloneRequest, Rules};
 pub use service::Retry;

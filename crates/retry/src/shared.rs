@@ -18,10 +18,16 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    pub(crate) fn new(config: &Config) -> Arc<Self> {
+        let origin = Origin::new(ROOM, config.name.clone());
+        Arc::new(Self { totals: Totals::default(), origin, events: Events::default() })
+    }
+
     /// Tells the listeners, if there are any.
-    pub(crate) fn tell(&self, at: Moment, event: Event) {
+    pub(crate) fn tell(&self, key: Option<&str>, at: Moment, event: Event) {
         if self.events.is_listened_to() {
-            self.events.tell(&Told { by: self.origin.name().clone(), key: None, at, event });
+            let (by, key) = (self.origin.name().clone(), key.map(str::to_owned));
+            self.events.tell(&Told { by, key, at, event });
         }
     }
 }
@@ -32,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) policy: Arc<Policy>,
     pub(crate) config: Config,
     pub(crate) budget: Option<Budget>,
+    /// Whose setup it is, where each key has its own.
+    key: Option<Box<str>>,
     /// Whether attempts are cut off.
     pub(crate) timed: bool,
     /// Whether every call needs the time.
@@ -43,13 +51,29 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    fn new(policy: Arc<Policy>, config: Config, budget: Option<Budget>) -> Self {
+    pub(crate) fn new(policy: Arc<Policy>, config: Config, budget: Option<Budget>) -> Self {
         let timed = config.total_deadline.is_some() || config.attempt_timeout.is_some();
         let needs_clock = timed || budget.as_ref().is_some_and(Budget::counts_calls);
         let tells_success = budget.as_ref().is_some_and(Budget::counts_successes);
         let (shortest_wait, _) = config.backoff.bounds(1, None);
         let shortest_wait = nanos(shortest_wait);
-        Self { policy, config, budget, timed, needs_clock, tells_success, shortest_wait }
+        let key = None;
+        Self { policy, config, budget, key, timed, needs_clock, tells_success, shortest_wait }
+    }
+
+    /// The same for one key.
+    pub(crate) fn of_key(mut self, key: Option<Box<str>>) -> Self {
+        self.key = key;
+        self
+    }
+
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// Tells the listeners of the policy, if there are any.
+    pub(crate) fn tell(&self, at: Moment, event: Event) {
+        self.policy.tell(self.key(), at, event);
     }
 }
 
@@ -68,9 +92,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: Config, budget: Option<Budget>) -> Self {
-        let origin = Origin::new(ROOM, config.name.clone());
-        let (totals, events) = (Totals::default(), Events::default());
-        let policy = Arc::new(Policy { totals, origin, events });
+        let policy = Policy::new(&config);
         let setup = Arc::new(Setup::new(Arc::clone(&policy), config, budget));
         Self { version: AtomicU64::new(0), setup: Lock::new(setup), policy }
     }
@@ -95,6 +117,6 @@ impl Shared {
         *setup = Arc::new(Setup::new(Arc::clone(&self.policy), config, budget));
         self.version.fetch_add(1, Ordering::Release);
         drop(setup);
-        self.policy.tell(at, Event::Reconfigured);
+        self.policy.tell(None, at, Event::Reconfigured);
     }
 }

@@ -187,5 +187,5 @@ fn note_used_within(mut attempts: Attempts, used: u32) -> Attempts {
 #[cold]
 fn recovered(setup: &Setup, attempts: u32) {
     setup.policy.totals.recovered.add_one();
-    setup.policy.tell(clock::now(), Event::Recovered { attempts });
+    setup.tell(clock::now(), Event::Recovered { attempts });
 }

@@ -155,7 +155,7 @@ impl<W: Work> Drive<'_, W> {
         let _ = CallContext::take_attempt();
         setup.policy.totals.retries.add_one();
         let attempt = self.course.attempts.number();
-        setup.policy.tell(now, Event::Retried { attempt, wait, cause: failure.cause });
+        setup.tell(now, Event::Retried { attempt, wait, cause: failure.cause });
         self.work.renew();
         *self.last = Some(result);
         *self.phase = Phase::Waiting;
@@ -217,7 +217,7 @@ impl<W: Work> Drive<'_, W> {
         if self.work.bury(attempts, why, &result) {
             policy.totals.dead_letters.add_one();
         }
-        policy.tell(now, event);
+        self.setup.tell(now, event);
         result
     }
 }
