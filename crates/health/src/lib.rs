@@ -77,6 +77,7 @@
 
 mod check;
 mod config;
+pub mod detect;
 mod driver;
 mod event;
 mod finding;
