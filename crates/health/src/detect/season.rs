@@ -166,7 +166,8 @@ impl Season {
         }
         let known = self.buckets.iter().filter(|bucket| bucket.periods > 0);
         let means = known.map(|bucket| bucket.mean);
-        let (low, high) = means.fold((value, value), |(low, high), mean| (low.min(mean), high.max(mean)));
+        let (low, high) =
+            means.fold((value, value), |(low, high), mean| (low.min(mean), high.max(mean)));
         let floor = (self.config.scale_floor.as_f64() * (high - low)).max(self.config.least_scale);
         let scale = bucket.variance.max(0.0).sqrt().max(floor);
         (scale > 0.0).then(|| (bucket.mean, (value - bucket.mean) / scale))

@@ -70,7 +70,12 @@ impl ThresholdConfig {
                 bounds.that("clear", clear, clear <= bound, format!("at most `bound`, {bound}"))?;
             }
             Side::Below => {
-                bounds.that("clear", clear, clear >= bound, format!("at least `bound`, {bound}"))?;
+                bounds.that(
+                    "clear",
+                    clear,
+                    clear >= bound,
+                    format!("at least `bound`, {bound}"),
+                )?;
             }
             Side::Both => bounds.that("side", "both", false, "above or below")?,
         }
