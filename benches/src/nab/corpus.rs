@@ -23,6 +23,8 @@ pub(crate) struct Corpus {
 
 /// The scores that a detector gave to every row of every series, in the order of the series.
 pub(crate) type Scores = Vec<Vec<f64>>;
+/// By detector and profile.
+pub(crate) type Thresholds = BTreeMap<String, BTreeMap<String, f64>>;
 
 impl Corpus {
     /// Reads all series that have labels, by category and name. In each category every second,
@@ -74,6 +76,18 @@ impl Corpus {
     pub(crate) fn told(&self) -> Result<BTreeMap<String, BTreeMap<String, f64>>, String> {
         let text = text(&self.folder.join("results/final_results.json"))?;
         serde_json::from_str(&text).map_err(|error| format!("final results: {error}"))
+    }
+
+    /// The thresholds that the benchmark itself found for a detector, by profile.
+    pub(crate) fn thresholds(&self) -> Result<Thresholds, String> {
+        let text = text(&self.folder.join("config/thresholds.json"))?;
+        let all: BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>> =
+            serde_json::from_str(&text).map_err(|error| format!("thresholds: {error}"))?;
+        let of = |profile: BTreeMap<String, f64>| profile.get("threshold").copied();
+        let by_profile = |profiles: BTreeMap<String, BTreeMap<String, f64>>| {
+            profiles.into_iter().filter_map(|(name, it)| Some((name, of(it)?))).collect()
+        };
+        Ok(all.into_iter().map(|(detector, it)| (detector, by_profile(it))).collect())
     }
 
     /// What a published detector said of every row.
