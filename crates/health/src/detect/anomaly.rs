@@ -15,7 +15,7 @@ use crate::config::{DAY, ROOM};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct AnomalyConfig {
-    /// From what score on a value is odd. Default 0.25; more than 0, at most 1.
+    /// From what score on a value is odd. Default 0.05; more than 0, at most 1.
     pub limit: f64,
     /// Over how many values the level is taken. Default 20; 1 to `long`.
     pub short: usize,
@@ -38,7 +38,7 @@ pub struct AnomalyConfig {
 impl Default for AnomalyConfig {
     fn default() -> Self {
         Self {
-            limit: 0.25,
+            limit: 0.05,
             short: 20,
             long: 80,
             memory: 1_000,
