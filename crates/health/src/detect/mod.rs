@@ -107,7 +107,7 @@ pub fn of_latency<S: Stream>(stream: S) -> impl Detect {
         number: |sample| {
             let works = matches!(sample.finding.status, Status::Pass | Status::Warn);
             let was_run = works && sample.latency > Duration::ZERO;
-            was_run.then(|| sample.latency.as_secs_f64() * 1_000.0)
+            was_run.then_some(sample.latency.as_secs_f64() * 1_000.0)
         },
     }
 }
