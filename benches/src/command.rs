@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use crate::case::Case;
@@ -11,10 +12,11 @@ use crate::heap::HeapReader;
 use crate::instructions::RUN_ONE;
 use crate::keys::GROW;
 use crate::table::Table;
-use crate::{allocations, checks, contention, instructions, keys, memory, overhead};
+use crate::{allocations, checks, contention, instructions, keys, memory, nab, overhead};
 
 const USAGE: &str = "usage: benches overhead|instructions|allocations|contention|memory|keys|all|checks \
-                     [--filter TEXT] [--markdown]";
+                     [--filter TEXT] [--markdown]\n       \
+                     benches detectors --nab FOLDER [--markdown]";
 
 /// One table of the scoreboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +98,7 @@ pub fn run(heap: Option<HeapReader>) -> ExitCode {
         [command, title, calls] if command == RUN_ONE => run_one(title, calls),
         [command] if command == LISTEN => checks::listen(),
         [command, keys] if command == GROW => grow(keys),
+        [command, rest @ ..] if command == nab::COMMAND => score_detectors(rest),
         _ => Order::parse(&arguments).and_then(|order| make(&order, heap)),
     };
     match done {
@@ -127,6 +130,21 @@ fn make(order: &Order, heap: Option<HeapReader>) -> Result<(), String> {
             }
         };
         print(&table, order.markdown);
+    }
+    Ok(())
+}
+
+/// `--nab FOLDER`, and in any order `--markdown`.
+fn score_detectors(options: &[String]) -> Result<(), String> {
+    let is_markdown = |option: &&String| option.as_str() == "--markdown";
+    let markdown = options.iter().any(|option| is_markdown(&option));
+    let rest = options.iter().filter(|option| !is_markdown(option)).collect::<Vec<_>>();
+    let [option, folder] = rest[..] else { return Err(USAGE.to_owned()) };
+    if option != "--nab" {
+        return Err(format!("unknown option `{option}`\n{USAGE}"));
+    }
+    for table in nab::measure(Path::new(folder))? {
+        print(&table, markdown);
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod inner;
 mod instructions;
 mod keys;
 mod memory;
+mod nab;
 mod overhead;
 mod stats;
 mod table;

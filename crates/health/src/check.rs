@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-#[cfg(feature = "tcp")]
 use std::time::Duration;
 
 use salve_core::Sensor;
@@ -238,6 +237,10 @@ impl fmt::Debug for SensorCheck {
 pub trait Detect: Send + 'static {
     /// Looks at a sample; `Some` with a reason if something is odd about it.
     fn look(&mut self, sample: &Sample) -> Option<Box<str>>;
+
+    /// Nobody looked for this long, because the program stood still: told before the next sample.
+    /// What must hold, or rest, for some time begins that time anew. Default: nothing.
+    fn stalled(&mut self, _gap: Duration) {}
 }
 
 impl<F: FnMut(&Sample) -> Option<Box<str>> + Send + 'static> Detect for F {

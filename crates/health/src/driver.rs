@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,10 +12,11 @@ use salve_core::{Moment, clock};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 
 use crate::check::PANICKED;
-use crate::finding::{Finding, Sample, Status};
+use crate::finding::{Finding, Sample};
 use crate::handle::Shared;
+use crate::judge::judge;
 use crate::schedule::Run;
-use crate::ward::{Detector, Start, Todo};
+use crate::ward::{Start, Todo};
 
 /// The runs that are under way, as tasks.
 #[derive(Default)]
@@ -34,7 +35,7 @@ impl Drop for AtTheWheel<'_> {
     }
 }
 
-pub(crate) async fn drive(shared: &Shared) -> Infallible {
+pub(crate) async fn drive(shared: &Arc<Shared>) -> Infallible {
     let _wheel = shared.wheel.lock().await;
     let _at_the_wheel = AtTheWheel(shared);
     let mut tasks = Tasks::default();
@@ -50,7 +51,7 @@ pub(crate) async fn drive(shared: &Shared) -> Infallible {
             tasks.abort(run);
         }
         for start in start {
-            tasks.spawn(start);
+            tasks.spawn(start, shared);
         }
         if let Some(joined) = something(shared, &mut tasks.set, wake_at).await {
             ended.extend(tasks.sample(joined));
@@ -78,14 +79,15 @@ async fn something(shared: &Shared, set: &mut JoinSet<Sample>, wake_at: Moment) 
 }
 
 impl Tasks {
-    fn spawn(&mut self, start: Start) {
+    fn spawn(&mut self, start: Start, shared: &Arc<Shared>) {
         let Start { run, check, detector } = start;
+        let shared = Arc::clone(shared);
         let handle = self.set.spawn(async move {
             let began = clock::now();
             let finding = check.run().await;
             let at = clock::now();
             let mut sample = Sample { finding, latency: at.since(began), at };
-            judge(&mut sample, detector.as_ref());
+            judge(&shared, &mut sample, began, detector.as_ref());
             sample
         });
         self.runs.insert(handle.id(), run);
@@ -111,18 +113,5 @@ impl Tasks {
         let run = self.runs.remove(&id)?;
         self.handles.remove(&run);
         Some((run, sample))
-    }
-}
-
-/// Lets a detector doubt a pass. One that panics has no say.
-pub(crate) fn judge(sample: &mut Sample, detector: Option<&Detector>) {
-    let Some(detector) = detector else { return };
-    let look = || detector.lock().look(sample);
-    let odd = catch_unwind(AssertUnwindSafe(look)).unwrap_or_default();
-    if let Some(reason) = odd
-        && sample.finding.status == Status::Pass
-    {
-        sample.finding.status = Status::Warn;
-        sample.finding.reason = Some(reason);
     }
 }

@@ -7,10 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use salve_core::sync::Lock;
-use salve_core::{
-    ConfigError, Events, Moment, Name, Observe, Reading, Sensor, Subscription, Told, Topology,
-    Unit, clock,
-};
+use salve_core::{ConfigError, Events, Moment, Name, Observe, Subscription, Told, clock};
 use tokio::sync::{Notify, watch};
 
 use crate::check::{Check, Detect};
@@ -18,11 +15,9 @@ use crate::config::Config;
 use crate::driver;
 use crate::event::Event;
 use crate::finding::{Finding, Sample};
-use crate::report::{Report, Scope, Scores, TargetStatus};
-use crate::state::State;
-use crate::target::{Change, Rules, Target};
+use crate::judge::{Detector, judge};
 use crate::target_config::TargetConfig;
-use crate::ward::{Detector, News, RegisterError, Ward};
+use crate::ward::{News, Pulse, RegisterError, Ward};
 
 /// A registry of checks. Clones are the same.
 ///
@@ -32,8 +27,8 @@ use crate::ward::{Detector, News, RegisterError, Ward};
 pub struct Handle(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
-    name: Name,
-    ward: Lock<Ward>,
+    pub(crate) name: Name,
+    pub(crate) ward: Lock<Ward>,
     events: Events<Event>,
     /// Changes with whatever a reader may want to know.
     version: watch::Sender<u64>,
@@ -73,8 +68,13 @@ impl Shared {
         done
     }
 
+    /// Whether the driver is awake.
+    pub(crate) fn pulse(&self) -> Pulse {
+        self.ward.lock().pulse
+    }
+
     /// Wakes the driver and those who wait for results.
-    fn nudge(&self) {
+    pub(crate) fn nudge(&self) {
         self.nudged.notify_one();
         self.announce();
     }
@@ -125,7 +125,7 @@ impl Handle {
         check: impl Check,
         detector: impl Detect,
     ) -> Result<(), RegisterError> {
-        self.add(config, Some(Arc::new(check)), Some(Arc::new(Lock::new(Box::new(detector)))))
+        self.add(config, Some(Arc::new(check)), Some(Detector::new(detector)))
     }
 
     /// Watches a target that has no check: it is told of by [`push`](Self::push), and is unknown
@@ -189,9 +189,9 @@ impl Handle {
     /// If there is no target of that name.
     pub fn push(&self, target: &str, finding: impl Into<Finding>) -> Result<(), NoSuchTarget> {
         let detector = self.0.ward.lock().detector(target);
-        let mut sample =
-            Sample { finding: finding.into(), latency: Duration::ZERO, at: clock::now() };
-        driver::judge(&mut sample, detector.as_ref());
+        let at = clock::now();
+        let mut sample = Sample { finding: finding.into(), latency: Duration::ZERO, at };
+        judge(&self.0, &mut sample, at, detector.as_ref());
         self.with(target, |ward, slot, _, news| ward.take(slot, sample, news))?;
         self.0.nudge();
         Ok(())
@@ -233,51 +233,7 @@ impl Handle {
         }
     }
 
-    /// Watches a target no longer until it is enabled: it runs no check and counts nowhere.
-    ///
-    /// # Errors
-    /// If there is no target of that name.
-    pub fn disable(&self, target: &str) -> Result<(), NoSuchTarget> {
-        self.act(target, |target, _, now| target.disable(now))
-    }
-
-    /// Watches a disabled target again, from its start.
-    ///
-    /// # Errors
-    /// If there is no target of that name.
-    pub fn enable(&self, target: &str) -> Result<(), NoSuchTarget> {
-        self.act(target, |target, rules, now| target.enable(rules, now))
-    }
-
-    /// Says that somebody repairs the target: failures do not count for a while.
-    ///
-    /// # Errors
-    /// If there is no target of that name.
-    pub fn begin_recovery(&self, target: &str) -> Result<(), NoSuchTarget> {
-        self.act(target, |target, _, now| target.begin_recovery(now))
-    }
-
-    /// Says that the repair has not helped. That it has is for the checks to say.
-    ///
-    /// # Errors
-    /// If there is no target of that name.
-    pub fn fail_recovery(&self, target: &str) -> Result<(), NoSuchTarget> {
-        self.act(target, |target, _, now| target.fail_recovery(now))
-    }
-
-    fn act(
-        &self,
-        target: &str,
-        step: impl FnOnce(&mut Target, &Rules, Moment) -> Option<Change>,
-    ) -> Result<(), NoSuchTarget> {
-        self.with(target, |ward, slot, now, news| {
-            ward.act(slot, now, news, |target, rules| step(target, rules, now));
-        })?;
-        self.0.nudge();
-        Ok(())
-    }
-
-    fn with<T>(
+    pub(crate) fn with<T>(
         &self,
         target: &str,
         step: impl FnOnce(&mut Ward, u32, Moment, &mut News) -> T,
@@ -286,61 +242,6 @@ impl Handle {
             let slot = ward.slot(target).ok_or_else(|| no_such(target))?;
             Ok(step(ward, slot, now, news))
         })
-    }
-
-    /// What is thought of a target.
-    #[must_use]
-    pub fn state(&self, target: &str) -> Option<State> {
-        self.status(target).map(|status| status.state)
-    }
-
-    /// Everything about one target.
-    #[must_use]
-    pub fn status(&self, target: &str) -> Option<TargetStatus> {
-        self.with(target, |ward, slot, now, news| {
-            ward.look(slot, now, news);
-            TargetStatus::of(ward, slot, now)
-        })
-        .ok()?
-    }
-
-    /// What is known of all who have a say in `scope`. No check runs because of it.
-    #[must_use]
-    pub fn report(&self, scope: Scope) -> Report {
-        self.0.change(|ward, now, news| {
-            ward.sweep(now, news);
-            Report::of(ward, scope, now)
-        })
-    }
-
-    /// The scores of all and of each component, and where they are heading.
-    #[must_use]
-    pub fn scores(&self) -> Scores {
-        self.0.change(|ward, now, news| {
-            ward.sweep(now, news);
-            Scores::of(ward, now)
-        })
-    }
-
-    /// Who needs whom, as it is now.
-    #[must_use]
-    pub fn topology(&self) -> Topology {
-        self.0.ward.lock().topology.clone()
-    }
-
-    /// The settings it follows.
-    #[must_use]
-    pub fn config(&self) -> Config {
-        self.0.ward.lock().config.clone()
-    }
-
-    /// One target as a sensor and an effector.
-    #[must_use]
-    pub fn target(&self, target: &str) -> Option<crate::TargetHandle> {
-        let ward = self.0.ward.lock();
-        let name = ward.entry(ward.slot(target)?)?.config.name.clone();
-        drop(ward);
-        Some(crate::TargetHandle::new(self.clone(), name))
     }
 
     /// A number that changes whenever anything of the registry may have.
@@ -368,27 +269,5 @@ fn no_such(target: &str) -> NoSuchTarget {
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle").field("name", &self.0.name).finish_non_exhaustive()
-    }
-}
-
-impl Sensor for Handle {
-    fn name(&self) -> &Name {
-        &self.0.name
-    }
-
-    fn read(&self, report: &mut dyn FnMut(Reading)) {
-        let all = self.report(Scope::All);
-        let mut tell = |name, value| report(Reading { name, value, unit: Unit::Count });
-        if let Some(score) = all.score {
-            tell("health_score", f64::from(score));
-        }
-        let count = |states: &[State]| {
-            all.targets.iter().filter(|it| states.contains(&it.state)).count() as f64
-        };
-        tell("targets", all.targets.len() as f64);
-        tell("targets_up", count(&[State::Healthy, State::Degraded]));
-        tell("targets_down", count(&[State::Unhealthy, State::Failed, State::Recovering]));
-        tell("targets_unknown", count(&[State::Starting, State::Unknown]));
-        tell("targets_disabled", count(&[State::Disabled]));
     }
 }

@@ -65,10 +65,12 @@
 //! and its late answer is discarded. Checks that block their thread belong into [`blocking`].
 //!
 //! **A program that stood still** (a suspended machine, a stopped process) concludes nothing from the
-//! silence: after a gap of more than 5 s deadlines, ages and grace are put off by it.
+//! silence: after a gap of more than 5 s runs that were under way are void and begin again, ages and
+//! grace are put off by the gap, and detectors count their time anew.
 //!
 //! **Passive health**: a [`HealthLayer`] counts what calls come to in [`Outcomes`], which is a check;
-//! breakers, bulkheads and budgets are read by a [`SensorCheck`]. A [`Detect`] may doubt a pass.
+//! breakers, bulkheads and budgets are read by a [`SensorCheck`]. Detectors
+//! of [`detect`], or any other [`Detect`], may doubt a pass.
 //!
 //! **Clones** of a [`Handle`] are one registry. **Dropping** the future of [`Handle::run`] ends all
 //! runs; targets keep their states until their results are too old.
@@ -77,6 +79,7 @@
 
 mod check;
 mod config;
+pub mod detect;
 mod driver;
 mod event;
 mod finding;
@@ -85,13 +88,16 @@ mod handle;
 mod history;
 #[cfg(feature = "json")]
 mod json;
+mod judge;
 mod layer;
 mod outcomes;
+mod reading;
 mod report;
 mod schedule;
 mod score;
 mod service;
 mod state;
+mod steer;
 mod suppress;
 mod target;
 mod target_config;

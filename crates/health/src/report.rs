@@ -197,7 +197,7 @@ impl Report {
             }
         }
         targets.sort_unstable_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
-        let is_stuck = ward.turned_at().is_some_and(|at| now.since(at) >= STUCK);
+        let is_stuck = ward.pulse.beat_at().is_some_and(|at| now.since(at) >= STUCK);
         let reason =
             (is_stuck && scope == Scope::Liveness).then_some("checks are not run any more");
         let status = if reason.is_some() { Status::Fail } else { worst };

@@ -231,18 +231,20 @@ impl Schedule {
         }
     }
 
-    /// Puts off every deadline: in the time that has passed nobody could have answered.
-    pub(crate) fn forgive(&mut self, gap: Duration) {
-        self.deadlines = std::mem::take(&mut self.deadlines)
-            .into_iter()
-            .map(|(deadline, slot)| {
-                let deadline = deadline.after(gap);
-                if let Slot::Running(run) = &mut self.slots[slot as usize] {
-                    run.deadline = Some(deadline);
-                }
-                (deadline, slot)
+    /// Takes back every run that is under way: its answer does not count, and its check is due again
+    /// as soon as it has ended. They are told.
+    pub(crate) fn void(&mut self) -> Vec<Run> {
+        self.deadlines.clear();
+        let running = self.slots.iter_mut().zip(0..).filter_map(|(it, slot)| match it {
+            Slot::Running(run) => Some((run, slot)),
+            _ => None,
+        });
+        running
+            .map(|(run, slot)| {
+                (run.deadline, run.asked) = (None, !run.parked);
+                Run { slot, number: run.number }
             })
-            .collect();
+            .collect()
     }
 
     /// When there is next something to do.

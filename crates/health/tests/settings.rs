@@ -92,3 +92,26 @@ fn what_is_out_of_bounds_is_refused_with_field_value_and_bound() {
     let refused = |config: Config| config.validate().unwrap_err().to_string();
     assert!(refused(Config::default().with_horizon(90 * SECOND)).contains("`horizon` is 90s"));
 }
+
+#[test]
+fn detectors_are_read_from_files_as_well() {
+    use salve_health::detect::{
+        AnomalyConfig, ExhaustionConfig, LevelShiftConfig, PeersConfig, RollingZConfig,
+        SeasonConfig, Side, ThresholdConfig,
+    };
+    let threshold = ThresholdConfig::below(14.0, 21.0).with_hold(600 * SECOND);
+    let text = "bound = 14.0\nclear = 21.0\nside = \"below\"\nhold = \"10m\"";
+    assert_eq!(toml::from_str(text), Ok(threshold));
+    let disk = ExhaustionConfig::default().with_horizon(7_200 * SECOND, 3_600 * SECOND);
+    assert_eq!(toml::from_str("horizon = \"2h\"\nwindow = \"1h\""), Ok(disk));
+    let z = RollingZConfig::default().with_limit(4.0, Side::Above);
+    assert_eq!(toml::from_str("limit = 4.0\nside = \"above\""), Ok(z));
+    assert_eq!(toml::from_str(""), Ok(SeasonConfig::default()));
+    assert_eq!(toml::from_str(""), Ok(PeersConfig::default()));
+    let shift = LevelShiftConfig::default().with_warm_up(50);
+    assert_eq!(toml::from_str("warm_up = 50"), Ok(shift));
+    let anomaly = AnomalyConfig::default().with_limit(0.2);
+    assert_eq!(toml::from_str("limit = 0.2"), Ok(anomaly));
+    let misspelt = toml::from_str::<AnomalyConfig>("limits = 0.2").unwrap_err();
+    assert!(misspelt.message().contains("limits"));
+}

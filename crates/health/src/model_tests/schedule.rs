@@ -18,7 +18,7 @@ enum Step {
     Start(u64),
     TimeOut,
     End(usize, u64),
-    Forgive(u64),
+    Void,
     Abandon,
 }
 
@@ -35,7 +35,7 @@ fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
         12 => (1..2_500_u64).prop_map(Step::Start),
         6 => Just(Step::TimeOut),
         8 => (any::<usize>(), wait).prop_map(|(run, wait)| Step::End(run, wait)),
-        1 => (1..5_000_u64).prop_map(Step::Forgive),
+        1 => Just(Step::Void),
         1 => Just(Step::Abandon),
     ];
     prop::collection::vec((0..700_u64, step), 1..150)
@@ -178,13 +178,15 @@ proptest! {
                         _ => prop_assert!(over.is_none()),
                     }
                 }
-                Step::Forgive(gap) => {
-                    schedule.forgive(ms(gap));
-                    for slot in &mut slots {
-                        if let Slot::Running { deadline: Some(deadline), .. } = slot {
-                            *deadline += gap;
+                Step::Void => {
+                    let mut expected = Vec::new();
+                    for (slot, it) in slots.iter_mut().enumerate() {
+                        if let Slot::Running { number, deadline, asked, parked, .. } = it {
+                            (*deadline, *asked) = (None, !*parked);
+                            expected.push(Run { slot: slot as u32, number: *number });
                         }
                     }
+                    prop_assert_eq!(schedule.void(), expected);
                 }
                 Step::Abandon => {
                     schedule.abandon(at(now));

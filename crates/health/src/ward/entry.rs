@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use salve_core::{ConfigError, Cycle, Moment, Name};
 
-use super::Detector;
 use crate::check::Check;
 use crate::finding::Sample;
 use crate::history::History;
+use crate::judge::Detector;
 use crate::target::Target;
 use crate::target_config::TargetConfig;
 

@@ -3,34 +3,33 @@
 mod entry;
 mod explain;
 mod means;
+mod pulse;
+mod roster;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use salve_core::{Moment, Name, Topology, sync::Lock};
+use salve_core::{Moment, Name, Topology};
 
 pub(crate) use self::entry::Entry;
 pub use self::entry::RegisterError;
-use crate::check::{Check, Detect};
+pub(crate) use self::pulse::Pulse;
+use crate::check::Check;
 use crate::config::Config;
 use crate::event::Event;
 use crate::finding::{Finding, Sample, Status};
-use crate::history::History;
+use crate::judge::Detector;
 use crate::schedule::{Run, Schedule};
 use crate::score::Line;
 use crate::state::State;
 use crate::suppress::Party;
 use crate::target::{Change, Rules, Target};
-use crate::target_config::TargetConfig;
 
 /// Runs start at whole multiples of this, so that many share one wake-up.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 /// How often it is looked for results that have become too old.
 const SWEEP: Duration = Duration::from_secs(1);
-/// A longer time between two looks means that the program, or the machine, has stood still.
-const LONGEST_GAP: Duration = Duration::from_secs(5);
-pub(crate) type Detector = Arc<Lock<Box<dyn Detect>>>;
 /// Events with the name of the target that each is about.
 pub(crate) type News = Vec<(Option<Name>, Event)>;
 
@@ -61,7 +60,7 @@ pub(crate) struct Ward {
     everybody: Party,
     unwanted: Vec<Run>,
     swept_at: Option<Moment>,
-    turned_at: Option<Moment>,
+    pub(crate) pulse: Pulse,
     pub(crate) lines: HashMap<Option<Name>, Line>,
     scored_minute: u64,
 }
@@ -79,115 +78,10 @@ impl Ward {
             everybody: Party::default(),
             unwanted: Vec::new(),
             swept_at: None,
-            turned_at: None,
+            pulse: Pulse::default(),
             lines: HashMap::new(),
             scored_minute: 0,
         }
-    }
-
-    /// Adds a target; without a check it waits for what is pushed.
-    pub(crate) fn register(
-        &mut self,
-        config: TargetConfig,
-        check: Option<Arc<dyn Check>>,
-        detector: Option<Detector>,
-        (now, random): (Moment, f64),
-        news: &mut News,
-    ) -> Result<(), RegisterError> {
-        config.validate().map_err(RegisterError::Config)?;
-        let name = config.name.clone();
-        if self.names.contains_key(&name) {
-            return Err(RegisterError::Taken(name));
-        }
-        let place = config.place.clone();
-        self.topology.set(name.clone(), place).map_err(RegisterError::Cycle)?;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            (self.entries.len() - 1) as u32
-        });
-        self.enter_group(config.place.group.as_ref());
-        let rules = config.rules();
-        if check.is_some() {
-            let first = config.interval.mul_f64(config.jitter.as_f64() * random);
-            self.schedule.insert(slot, now.after(first));
-        } else {
-            self.schedule.vacate(slot);
-        }
-        self.entries[slot as usize] = Some(Box::new(Entry {
-            check,
-            detector,
-            target: Target::new(&rules, now),
-            history: History::new(self.config.minutes(), now),
-            sample: None,
-            samples: 0,
-            timeouts: 0,
-            because: None,
-            last_down: None,
-            was_up: false,
-            has_flapped: false,
-            config,
-        }));
-        self.names.insert(name.clone(), slot);
-        news.push((Some(name), Event::Registered));
-        Ok(())
-    }
-
-    /// Lets a target follow new settings, all or nothing. Its state, its past and a run that is
-    /// under way stay.
-    pub(crate) fn reconfigure(
-        &mut self,
-        config: TargetConfig,
-        now: Moment,
-        news: &mut News,
-    ) -> Result<(), RegisterError> {
-        config.validate().map_err(RegisterError::Config)?;
-        let name = config.name.clone();
-        let slot = self.slot(name.as_str()).ok_or(RegisterError::Missing(name.clone()))?;
-        let place = config.place.clone();
-        self.topology.set(name.clone(), place).map_err(RegisterError::Cycle)?;
-        self.leave_parties(slot, news);
-        let Some(entry) = self.entry_mut(slot) else { return Ok(()) };
-        let group = config.place.group.clone();
-        let before = std::mem::replace(&mut entry.config, config);
-        let next = now.after(entry.pause(0.5));
-        self.leave_group(before.place.group.as_ref());
-        self.enter_group(group.as_ref());
-        self.schedule.bring_forward(slot, next);
-        self.explain(slot, now, news);
-        self.join_parties(slot, news);
-        news.push((Some(name), Event::Reconfigured));
-        Ok(())
-    }
-
-    fn enter_group(&mut self, group: Option<&Name>) {
-        if let Some(group) = group {
-            self.groups.entry(group.clone()).or_default().0 += 1;
-        }
-    }
-
-    fn leave_group(&mut self, group: Option<&Name>) {
-        if let Some(group) = group
-            && let Some((members, _)) = self.groups.get_mut(group)
-        {
-            *members -= 1;
-            if *members == 0 {
-                self.groups.remove(group);
-            }
-        }
-    }
-
-    /// Takes a target away; its run is ended. The user's code in it is for the caller to drop, with
-    /// no lock held.
-    pub(crate) fn remove(&mut self, name: &str, news: &mut News) -> Option<Box<Entry>> {
-        let (name, slot) = self.names.remove_entry(name)?;
-        self.leave_parties(slot, news);
-        self.unwanted.extend(self.schedule.remove(slot));
-        self.topology.remove(name.as_str());
-        let entry = self.entries[slot as usize].take()?;
-        self.leave_group(entry.config.place.group.as_ref());
-        self.free.push(slot);
-        news.push((Some(name), Event::Removed));
-        Some(entry)
     }
 
     pub(crate) fn slot(&self, name: &str) -> Option<u32> {
@@ -220,8 +114,9 @@ impl Ward {
         random: &mut dyn FnMut() -> f64,
         news: &mut News,
     ) -> Todo {
-        self.forgive_gap(now, news);
-        self.turned_at = Some(now);
+        if let Some(gap) = self.pulse.beat(now) {
+            self.void(gap, now, news);
+        }
         for (run, sample) in ended {
             self.end(run, sample, random(), news);
         }
@@ -258,13 +153,9 @@ impl Ward {
         Todo { start, abort, wake_at: self.schedule.next().map_or(sweep, round_up).min(sweep) }
     }
 
-    /// Nothing is concluded from silence in time in which nobody listened.
-    fn forgive_gap(&mut self, now: Moment, news: &mut News) {
-        let Some(gap) = self.turned_at.map(|at| now.since(at)) else { return };
-        if gap <= LONGEST_GAP.max(3 * SWEEP) {
-            return;
-        }
-        self.schedule.forgive(gap);
+    /// Nothing is concluded from time in which nobody looked: what was under way begins again.
+    fn void(&mut self, gap: Duration, now: Moment, news: &mut News) {
+        self.unwanted.extend(self.schedule.void());
         for entry in self.entries.iter_mut().flatten() {
             entry.target.forgive(gap);
             entry.history.forgive(now);
@@ -289,12 +180,8 @@ impl Ward {
     /// Nobody drives the checks any more; what was under way will never be heard of.
     pub(crate) fn abandon(&mut self, now: Moment) {
         self.schedule.abandon(now);
+        self.pulse.stop();
         self.unwanted.clear();
-    }
-
-    /// When the last turn was; `None` if nobody has ever driven the checks.
-    pub(crate) const fn turned_at(&self) -> Option<Moment> {
-        self.turned_at
     }
 
     /// Takes a result.
