@@ -90,7 +90,7 @@ async fn the_layer_finds_the_policy_by_the_request() {
     assert_eq!((hosts.budget_available("up"), hosts.budget_available("down")), (Some(5), Some(0)));
     let first = events.try_next().unwrap();
     assert_eq!(first.key.as_deref(), Some("up"));
-    assert!(matches!(first.event, Event::Retried { attempt: 2, .. }), "{first:?}");
+    assert!(matches!(first.event, Event::Retried { attempt: 1, .. }), "{first:?}");
 }
 
 #[tokio::test(start_paused = true)]
