@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
 use salve_core::sync::Arc;
 use salve_core::{
@@ -155,16 +154,7 @@ impl Handle {
     /// How it stands.
     #[must_use]
     pub fn status(&self) -> Status {
-        let now = clock::now();
-        let setup = self.0.setup();
-        let measured = setup.meter.as_ref().map(|meter| meter.measured(now)).unwrap_or_default();
-        Status {
-            delay: setup.delay(now).map(Duration::from_nanos),
-            quantile: measured.quantile.map(Duration::from_nanos),
-            answered: measured.answered,
-            cut_short: measured.cut_short,
-            paused: self.0.policy.is_paused(),
-        }
+        self.0.setup().status(clock::now())
     }
 
     /// What it has counted since it was made.
@@ -229,7 +219,7 @@ impl Handle {
     fn set_paused(&self, paused: bool) {
         if self.0.policy.set_paused(paused) {
             let event = if paused { Event::Paused } else { Event::Resumed };
-            self.0.policy.tell(clock::now(), event);
+            self.0.policy.tell(None, clock::now(), event);
         }
     }
 

@@ -30,7 +30,7 @@ impl HedgeLayer {
 impl From<Handle> for HedgeLayer {
     /// A layer with a policy that is used elsewhere too.
     fn from(handle: Handle) -> Self {
-        Self { handle, rules: Rules::default() }
+        Self { handle, rules: Rules::new() }
     }
 }
 
@@ -61,22 +61,19 @@ impl<C, R, Q> HedgeLayer<Rules<C, R, Q>> {
     /// Lets `classifier` say what a result means.
     #[must_use]
     pub fn with_classifier<N>(self, classifier: N) -> HedgeLayer<Rules<N, R, Q>> {
-        let Rules { rule, cloner, .. } = self.rules;
-        HedgeLayer { handle: self.handle, rules: Rules { classifier, rule, cloner } }
+        HedgeLayer { handle: self.handle, rules: self.rules.with_classifier(classifier) }
     }
 
     /// Lets `rule` say which requests may be carried out twice.
     #[must_use]
     pub fn with_request_rule<N>(self, rule: N) -> HedgeLayer<Rules<C, N, Q>> {
-        let Rules { classifier, cloner, .. } = self.rules;
-        HedgeLayer { handle: self.handle, rules: Rules { classifier, rule, cloner } }
+        HedgeLayer { handle: self.handle, rules: self.rules.with_request_rule(rule) }
     }
 
     /// Lets `cloner` copy requests, such as those that are not [`Clone`].
     #[must_use]
     pub fn with_cloner<N>(self, cloner: N) -> HedgeLayer<Rules<C, R, N>> {
-        let Rules { classifier, rule, .. } = self.rules;
-        HedgeLayer { handle: self.handle, rules: Rules { classifier, rule, cloner } }
+        HedgeLayer { handle: self.handle, rules: self.rules.with_cloner(cloner) }
     }
 }
 

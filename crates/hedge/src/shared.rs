@@ -1,12 +1,14 @@
 //! What every call through one policy shares: settings, meter, budget, counters, listeners.
 
+use std::time::Duration;
+
 use salve_core::sync::{Arc, AtomicBool, AtomicU64, Lock, Ordering};
 use salve_core::{Budget, Enforcement, Events, Moment, Name, Told, nanos};
 
 use crate::config::{Config, Delay};
 use crate::event::Event;
 use crate::meter::Meter;
-use crate::status::Totals;
+use crate::status::{Status, Totals};
 
 /// What stays while settings come and go.
 #[derive(Debug)]
@@ -18,10 +20,20 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    pub(crate) fn new(config: &Config) -> Arc<Self> {
+        Arc::new(Self {
+            name: config.name.clone(),
+            totals: Totals::default(),
+            events: Events::default(),
+            paused: AtomicBool::new(false),
+        })
+    }
+
     /// Tells the listeners, if there are any.
-    pub(crate) fn tell(&self, at: Moment, event: Event) {
+    pub(crate) fn tell(&self, key: Option<&str>, at: Moment, event: Event) {
         if self.events.is_listened_to() {
-            self.events.tell(&Told { by: self.name.clone(), key: None, at, event });
+            let (by, key) = (self.name.clone(), key.map(str::to_owned));
+            self.events.tell(&Told { by, key, at, event });
         }
     }
 
@@ -45,9 +57,62 @@ pub(crate) struct Setup {
     /// Only where the delay follows the latency.
     pub(crate) meter: Option<Arc<Meter>>,
     pub(crate) shadow: bool,
+    /// Whose setup it is, where each key has its own.
+    key: Option<Box<str>>,
 }
 
 impl Setup {
+    pub(crate) fn new(
+        policy: Arc<Policy>,
+        config: Config,
+        budget: Option<Budget>,
+        key: Option<Box<str>>,
+    ) -> Self {
+        Self::with_meter(policy, config, budget, None, key)
+    }
+
+    fn with_meter(
+        policy: Arc<Policy>,
+        config: Config,
+        budget: Option<Budget>,
+        meter: Option<Arc<Meter>>,
+        key: Option<Box<str>>,
+    ) -> Self {
+        let meter = match config.delay {
+            Delay::Fixed(_) => None,
+            Delay::Quantile(settings) => meter.or_else(|| Some(Arc::new(Meter::new(settings)))),
+        };
+        let shadow = config.enforcement == Enforcement::Shadow;
+        Self { policy, config, budget, meter, shadow, key }
+    }
+
+    /// The same with other settings or another budget. What was measured stays as long as the
+    /// delay is a quantile.
+    pub(crate) fn changed(&self, config: Config, budget: Option<Budget>, at: Moment) -> Self {
+        if let (Some(meter), Delay::Quantile(settings)) = (&self.meter, config.delay) {
+            meter.reconfigure(settings, at);
+        }
+        let (policy, meter) = (Arc::clone(&self.policy), self.meter.clone());
+        Self::with_meter(policy, config, budget, meter, self.key.clone())
+    }
+
+    /// Tells the listeners of the policy, if there are any.
+    pub(crate) fn tell(&self, at: Moment, event: Event) {
+        self.policy.tell(self.key.as_deref(), at, event);
+    }
+
+    /// How it stands at `now`.
+    pub(crate) fn status(&self, now: Moment) -> Status {
+        let measured = self.meter.as_ref().map(|meter| meter.measured(now)).unwrap_or_default();
+        Status {
+            delay: self.delay(now).map(Duration::from_nanos),
+            quantile: measured.quantile.map(Duration::from_nanos),
+            answered: measured.answered,
+            cut_short: measured.cut_short,
+            paused: self.policy.is_paused(),
+        }
+    }
+
     /// How long to wait for a call that begins at `now`, in nanoseconds; `None` while too little
     /// was measured.
     #[inline]
@@ -76,13 +141,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(config: Config, budget: Option<Budget>) -> Self {
-        let policy = Arc::new(Policy {
-            name: config.name.clone(),
-            totals: Totals::default(),
-            events: Events::default(),
-            paused: AtomicBool::new(false),
-        });
-        let setup = setup(Arc::clone(&policy), config, budget, None);
+        let policy = Policy::new(&config);
+        let setup = Setup::new(Arc::clone(&policy), config, budget, None);
         Self { version: AtomicU64::new(0), setup: Lock::new(Arc::new(setup)), policy }
     }
 
@@ -95,8 +155,7 @@ impl Shared {
         Arc::clone(&self.setup.lock())
     }
 
-    /// Puts other settings or another budget in the place of the present ones. What was measured
-    /// stays as long as the delay is a quantile.
+    /// Puts other settings or another budget in the place of the present ones.
     pub(crate) fn change(
         &self,
         at: Moment,
@@ -104,27 +163,9 @@ impl Shared {
     ) {
         let mut present = self.setup.lock();
         let (config, budget) = change(&present);
-        if let (Some(meter), Delay::Quantile(settings)) = (&present.meter, config.delay) {
-            meter.reconfigure(settings, at);
-        }
-        let meter = present.meter.clone();
-        *present = Arc::new(setup(Arc::clone(&self.policy), config, budget, meter));
+        *present = Arc::new(present.changed(config, budget, at));
         self.version.fetch_add(1, Ordering::Release);
         drop(present);
-        self.policy.tell(at, Event::Reconfigured);
+        self.policy.tell(None, at, Event::Reconfigured);
     }
-}
-
-fn setup(
-    policy: Arc<Policy>,
-    config: Config,
-    budget: Option<Budget>,
-    meter: Option<Arc<Meter>>,
-) -> Setup {
-    let meter = match config.delay {
-        Delay::Fixed(_) => None,
-        Delay::Quantile(settings) => meter.or_else(|| Some(Arc::new(Meter::new(settings)))),
-    };
-    let shadow = config.enforcement == Enforcement::Shadow;
-    Setup { policy, config, budget, meter, shadow }
 }

@@ -122,13 +122,13 @@ impl<W: Work> ResponseProj<'_, W> {
             Decision::Refused => {
                 if !setup.shadow {
                     policy.totals.budget_refused.add_one();
-                    policy.tell(now, Event::BudgetRefused { after });
+                    setup.tell(now, Event::BudgetRefused { after });
                 }
                 return None;
             }
             Decision::Send { .. } if setup.shadow => {
                 policy.totals.shadow.add_one();
-                policy.tell(now, Event::WouldHaveSent { copy: made + 1, after });
+                setup.tell(now, Event::WouldHaveSent { copy: made + 1, after });
                 return None;
             }
             Decision::Send { paid } => paid,
@@ -141,7 +141,7 @@ impl<W: Work> ResponseProj<'_, W> {
         late.made += 1;
         late.under_way.push(Running { call, number: late.made, paid });
         policy.totals.copies.add_one();
-        policy.tell(now, Event::CopySent { copy: late.made, after });
+        setup.tell(now, Event::CopySent { copy: late.made, after });
         Some(late.under_way.len() - 1)
     }
 
@@ -203,7 +203,8 @@ impl<W: Work> ResponseProj<'_, W> {
         if judgement.is_answer() {
             policy.totals.won.add_one();
             let now = clock::now();
-            policy.tell(now, Event::CopyWon { copy: copy.number, after: now.since(*self.began) });
+            self.setup
+                .tell(now, Event::CopyWon { copy: copy.number, after: now.since(*self.began) });
         }
         result
     }
