@@ -12,9 +12,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Empty, Full};
 use salve::circuit_breaker::{CircuitBreakerLayer, Config, Handle, State};
+use salve::degradation::WriteRule;
 use salve::http::{
     AcceptDeadlineLayer, DeadlineHeader, GuardBodyLayer, GuardedBody, IdempotentRequests,
-    SendDeadlineLayer, StatusClassifier, parse_retry_after, reply,
+    ReadRequests, SendDeadlineLayer, StatusClassifier, WriteRequests, parse_retry_after, reply,
 };
 use salve::{
     CallContext, Classify, Error, FailureKind, Name, Origin, Outcome, Reason, Rejection,
@@ -23,6 +24,52 @@ use salve::{
 use tower::{Layer, ServiceExt, service_fn};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// By RFC 9110: what may be kept or shared, and what changes something.
+#[test]
+fn methods_read_or_write() {
+    for (method, reads, writes) in [
+        (Method::GET, true, false),
+        (Method::HEAD, true, false),
+        (Method::OPTIONS, false, false),
+        (Method::TRACE, false, false),
+        (Method::POST, false, true),
+        (Method::PUT, false, true),
+        (Method::PATCH, false, true),
+        (Method::DELETE, false, true),
+    ] {
+        let request = Request::builder().method(method.clone()).body(()).unwrap();
+        assert_eq!(ReadRequests.is_repeatable(&request), reads, "{method}");
+        assert_eq!(WriteRequests.is_write(&request), writes, "{method}");
+    }
+}
+
+#[cfg(feature = "cache")]
+#[test]
+fn a_kept_answer_says_how_old_it_is_and_why_it_came() {
+    use salve::fallback::cache::{Cause, Kept};
+    use salve::http::mark_kept;
+
+    let marked = |cause, is_stale| {
+        let builder = Response::builder().header("cache-status", "origin; hit").header("age", "3");
+        let mut response = builder.body(()).unwrap();
+        mark_kept(&mut response, &Kept { cause, age: Duration::from_millis(376_900), is_stale });
+        assert_eq!(response.headers()["age"], "376");
+        let all: Vec<_> = response.headers().get_all("cache-status").iter().cloned().collect();
+        assert_eq!(all[0], "origin; hit");
+        all[1].to_str().unwrap().to_owned()
+    };
+    for (cause, is_stale, expected) in [
+        (Cause::Fresh, false, "salve; hit"),
+        (Cause::Failed, true, "salve; fwd=stale; detail=failed"),
+        (Cause::Failed, false, "salve; fwd=request; detail=failed"),
+        (Cause::Unreachable, true, "salve; hit; detail=unreachable"),
+        (Cause::Revalidating, true, "salve; hit; detail=revalidating"),
+        (Cause::Held, true, "salve; hit; detail=held"),
+    ] {
+        assert_eq!(marked(cause, is_stale), expected);
+    }
+}
 
 #[test]
 fn statuses_mean_what_the_table_says() {

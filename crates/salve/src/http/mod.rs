@@ -3,6 +3,8 @@
 mod body;
 mod classify;
 mod deadline;
+#[cfg(feature = "cache")]
+mod kept;
 mod reply;
 mod retry_after;
 mod rule;
@@ -12,6 +14,8 @@ pub use classify::StatusClassifier;
 pub use deadline::{
     AcceptDeadline, AcceptDeadlineLayer, DeadlineHeader, SendDeadline, SendDeadlineLayer,
 };
+#[cfg(feature = "cache")]
+pub use kept::{CACHE_STATUS, mark_kept};
 pub use reply::{reply, retry_after_seconds};
 pub use retry_after::{parse_retry_after, retry_after};
-pub use rule::{IDEMPOTENCY_KEY, IdempotentRequests, is_idempotent};
+pub use rule::{IDEMPOTENCY_KEY, IdempotentRequests, ReadRequests, WriteRequests, is_idempotent};
