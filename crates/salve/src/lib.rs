@@ -30,6 +30,7 @@
 //! | [`rate_limit`] | bounds how many calls there are in a time, by key and tier |
 //! | [`fallback`] | answers in place of what failed: alternatives, kept answers, one call for many |
 //! | [`degradation`] | switches off, in order, what matters least |
+//! | [`health`] | watches what the program depends on: checks, states, scores, reports |
 //!
 //! | feature | what it adds |
 //! |---|---|
@@ -37,6 +38,7 @@
 //! | `reqwest` | the same for `reqwest`'s own types |
 //! | `grpc` | a classifier of gRPC codes, for `tonic` |
 //! | `sqlx`, `redis` | classifiers of their errors |
+//! | `json` | reports of health as JSON |
 //! | `cache` | answers that are kept, for when the source fails |
 //! | `open-feature` | features of a degradation ladder for OpenFeature |
 //! | `serde` | settings that are read from files, durations as text |
@@ -67,6 +69,7 @@ pub use salve_circuit_breaker as circuit_breaker;
 pub use salve_core::*;
 pub use salve_degradation as degradation;
 pub use salve_fallback as fallback;
+pub use salve_health as health;
 pub use salve_hedge as hedge;
 pub use salve_rate_limit as rate_limit;
 pub use salve_retry as retry;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use salve::metrics::{Exporter, FIGURES};
 use salve::{
-    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, bulkhead, degradation, fallback, hedge,
-    rate_limit, stack,
+    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, bulkhead, degradation, fallback,
+    health, hedge, rate_limit, stack,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -63,6 +63,19 @@ fn readings(sensor: &dyn Sensor) -> BTreeMap<&'static str, Unit> {
 
 #[tokio::test(start_paused = true)]
 async fn every_reading_has_its_row_and_every_row_its_reading() {
+    let registry = health::Handle::new(health::Config::default()).unwrap();
+    // It fails for a minute, so that there is a repair to measure.
+    let began = tokio::time::Instant::now();
+    let minute = Duration::from_secs(60);
+    let observed = move || async move {
+        if began.elapsed() > minute && began.elapsed() < 2 * minute {
+            return health::Finding::fail("too warm");
+        }
+        health::Finding::pass().with_value(12.5, "celsius")
+    };
+    registry.register(health::TargetConfig::new("cellar"), observed).unwrap();
+    let target = registry.target("cellar").unwrap();
+    assert!(tokio::time::timeout(5 * minute, registry.clone().run()).await.is_err());
     let (_, stack) = stack("inventory").build().unwrap();
     let quantile = hedge::Quantile::default().with_min_samples(1);
     let measured = hedge::Handle::new(hedge::Config::default().with_quantile(quantile)).unwrap();
@@ -94,8 +107,10 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
     let answers = fallback::cache::Answers::<u32, u32>::new(Default::default()).unwrap().handle();
     let flights = fallback::single_flight::Flights::<u32, u32, Rejection>::new(Default::default());
     let flights = flights.unwrap().handle();
-    let others: [&dyn Sensor; 8] =
-        [&adaptive, &measured, &ladder, &limit, &keyed, &chain, &answers, &flights];
+    let others: [&dyn Sensor; 10] = [
+        &adaptive, &measured, &ladder, &limit, &keyed, &chain, &answers, &flights, &registry,
+        &target,
+    ];
     let read: BTreeMap<_, _> = stack.sensors().chain(others).flat_map(readings).collect();
     let table = FIGURES.iter().map(|figure| (figure.reading, figure.unit)).collect();
     assert_eq!(read, table);
