@@ -16,6 +16,7 @@ use crate::origin::{Manner, Mode, Origin};
 use crate::players::{self, Player, Style};
 use crate::schedule::{Fault, SCRIPT, Step, window};
 use crate::ssh;
+use salve_testkit::servers::Sshd;
 
 /// The server at the end of a lane.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ impl Lane {
                 players::reqwest(self.style, origin.port, ledger)
             }
             Server::Http(origin) => players::hyper_util(self.style, origin.port, ledger),
-            Server::Ssh(sshd) => players::openssh(self.style, ssh::client(&sshd), ledger),
+            Server::Ssh(sshd) => players::openssh(self.style, ssh::client(sshd), ledger),
         }
     }
 

@@ -231,6 +231,7 @@ mod tests {
         for _ in 0..beats {
             heartbeat.beat();
             sleep(SECOND).await;
+            let _ = heartbeat.run().await;
         }
         heartbeat
     }
@@ -256,6 +257,7 @@ mod tests {
         for step in 0..100 {
             irregular.beat();
             sleep(Duration::from_millis(if step % 2 == 0 { 100 } else { 1_900 })).await;
+            let _ = irregular.run().await;
         }
         let later = fails_after(&irregular).await;
         assert!(later > regular + 2 * SECOND, "{later:?} after {regular:?}");
