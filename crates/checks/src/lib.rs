@@ -32,7 +32,6 @@
 //! | `cpu::CpuCheck`, `memory::MemoryCheck`, `load::LoadCheck`, `descriptors::DescriptorsCheck` | `cpu`, `memory`, `load`, `descriptors` | 95 % are used (Linux) |
 //! | `cve::CveCheck` | `cve` | a report of OSV or Trivy has too many, or is too old |
 //! | `disk::DiskCheck` | `disk` | 95 % of a file system or of its inodes are used |
-//! | `dns::DnsCheck` | `dns` | a name has no address, or not the expected one |
 //! | `docker::DockerCheck` | `docker` | a container does not run, or says it is unhealthy |
 //! | `http::HttpCheck` | `http`, `https` | status or body is not as expected |
 //! | `plugin::PluginCheck` | `plugin` | any monitoring plugin says so |
@@ -65,8 +64,6 @@ pub mod cve;
 pub mod descriptors;
 #[cfg(feature = "disk")]
 pub mod disk;
-#[cfg(feature = "dns")]
-pub mod dns;
 #[cfg(feature = "docker")]
 pub mod docker;
 pub mod drift;
