@@ -60,7 +60,8 @@ fn good() -> Summary {
         suspected_after: Some(100.0),
         noticed_after: Some(300.0),
         state: "Failed".to_owned(),
-        reason: if kind == Kind::Killed { "Connection refused" } else { "no answer within 400ms" }.to_owned(),
+        reason: if kind == Kind::Killed { "Connection refused" } else { "no answer within 400ms" }
+            .to_owned(),
         mended: 2_000.0,
         recovered_after: Some(200.0),
         changes: 3,

@@ -29,7 +29,9 @@ impl Seen {
         let seen = Self { start, changes: Arc::default() };
         let (listener, registry) = (seen.clone(), health.clone());
         health.observe(move |told: &Told<Event>| {
-            let (Event::Changed { to, .. }, Some(target)) = (&told.event, &told.key) else { return };
+            let (Event::Changed { to, .. }, Some(target)) = (&told.event, &told.key) else {
+                return;
+            };
             let target = target.to_string();
             let at = clock::instant(told.at).saturating_duration_since(listener.start);
             let sample = registry.status(&target).and_then(|status| status.sample);

@@ -99,7 +99,8 @@ pub(crate) fn claims(summary: &Summary) -> Vec<Claim> {
             );
         }
     }
-    let refused = |it: &&Fault| it.kind == Kind::Killed && it.reason.to_lowercase().contains("refused");
+    let refused =
+        |it: &&Fault| it.kind == Kind::Killed && it.reason.to_lowercase().contains("refused");
     let refused = summary.faults.iter().filter(refused).count();
     claim(refused == 4, format!("of 4 killed servers, all refused: {refused}"));
     let hung = |it: &&Fault| it.kind == Kind::Stalled && it.reason.contains("no answer within");

@@ -42,7 +42,9 @@ impl Fault {
 /// Prints the summary as a table.
 pub(crate) fn print(summary: &Summary) {
     println!();
-    println!("server    fault    happened at  suspected after  noticed after  seen as  back at    noticed after  told");
+    println!(
+        "server    fault    happened at  suspected after  noticed after  seen as  back at    noticed after  told"
+    );
     let after = |ms: Option<f64>| ms.map_or_else(|| "never".to_owned(), |ms| format!("{ms:.0} ms"));
     for fault in &summary.faults {
         let Fault { target, kind, state, reason, .. } = fault;

@@ -64,8 +64,13 @@ impl Watched {
                 // That somebody accepts says nothing of a stalled server: its banner has to come.
                 let program = find("check_ssh", "monitoring-plugins-basic")?;
                 let port = server.port().to_string();
-                let config = plugin::Config::new(program.to_string_lossy())
-                    .with_args(["-t", "5", "-p", &port, "127.0.0.1"]);
+                let config = plugin::Config::new(program.to_string_lossy()).with_args([
+                    "-t",
+                    "5",
+                    "-p",
+                    &port,
+                    "127.0.0.1",
+                ]);
                 health.register(target, PluginCheck::new(config)?)?;
                 Server::Sshd(server)
             }
@@ -141,5 +146,7 @@ pub(crate) async fn all_healthy(health: &Handle) -> Result<(), Failure> {
         }
     };
     let waited = timeout(Duration::from_secs(20), healthy).await;
-    Ok(waited.map_err(|_| format!("not all are healthy: {:?}", health.report(salve_health::Scope::All)))?)
+    Ok(waited.map_err(|_| {
+        format!("not all are healthy: {:?}", health.report(salve_health::Scope::All))
+    })?)
 }

@@ -234,6 +234,9 @@ mod tests {
     async fn a_slow_round_is_a_warning_with_its_time() {
         let finding = check(Fault::Slow).run().await;
         assert_eq!(finding.status, Status::Warn);
-        assert_eq!(finding.value.map(|it| (it.value, it.unit.into_owned())), Some((30.0, "ms".into())));
+        assert_eq!(
+            finding.value.map(|it| (it.value, it.unit.into_owned())),
+            Some((30.0, "ms".into()))
+        );
     }
 }

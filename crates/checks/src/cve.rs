@@ -107,7 +107,10 @@ impl Config {
         let medium = count(&self.medium, counts.medium, "what is medium");
         let others = count(&self.others, counts.others, "what is low or unknown");
         let worst = worse(worse(critical, high), worse(medium, others));
-        worse(worst, self.age.judge(report.age.as_secs_f64() / DAY, "days", "the age of the report"))
+        worse(
+            worst,
+            self.age.judge(report.age.as_secs_f64() / DAY, "days", "the age of the report"),
+        )
     }
 }
 

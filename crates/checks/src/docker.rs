@@ -55,7 +55,12 @@ impl Config {
         bounds.range("container", self.container.len(), 1, 128)?;
         let plain = |it: char| it.is_ascii_alphanumeric() || "_.-".contains(it);
         let named = self.container.chars().all(plain);
-        bounds.that("container", line(&self.container), named, "letters, digits, `_`, `.` or `-`")?;
+        bounds.that(
+            "container",
+            line(&self.container),
+            named,
+            "letters, digits, `_`, `.` or `-`",
+        )?;
         let socket = self.socket.display();
         bounds.that("socket", socket, self.socket.is_absolute(), "an absolute path")
     }
@@ -99,8 +104,10 @@ impl DockerCheck {
             body.extend_from_slice(&part);
         }
         Ok(match status {
-            200 => serde_json::from_slice(&body)
-                .map_or_else(|_| Finding::unknown("the engine's answer is no JSON"), |it| judge(&it)),
+            200 => serde_json::from_slice(&body).map_or_else(
+                |_| Finding::unknown("the engine's answer is no JSON"),
+                |it| judge(&it),
+            ),
             404 => Finding::fail(format!("there is no container {}", self.config.container)),
             status => Finding::unknown(format!("the engine answered {status}")),
         })

@@ -60,12 +60,13 @@ impl Config {
     fn judge(&self, now: Duration, reserved: impl IntoIterator<Item = Duration>) -> Finding {
         let ages = reserved.into_iter().map(|at| now.saturating_sub(at));
         let stuck = ages.filter(|age| *age > self.limit);
-        let (count, oldest) =
-            stuck.fold((0_u64, Duration::ZERO), |(count, oldest), age| (count + 1, oldest.max(age)));
+        let (count, oldest) = stuck
+            .fold((0_u64, Duration::ZERO), |(count, oldest), age| (count + 1, oldest.max(age)));
         let mut finding = self.stuck.judge(count as f64, "jobs", "stuck");
         if finding.status != Status::Pass {
             let (oldest, limit) = (oldest.as_secs(), self.limit);
-            let text = format!("{count} jobs reserved for over {limit:?}, the oldest for {oldest}s");
+            let text =
+                format!("{count} jobs reserved for over {limit:?}, the oldest for {oldest}s");
             finding.reason = Some(text.into());
         }
         finding

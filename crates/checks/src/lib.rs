@@ -26,6 +26,7 @@
 //! |---|---|---|
 //! | [`cache::CacheCheck`] | | a value cannot be set, read back and deleted |
 //! | [`drift::DriftCheck`] | | the actual digest is not the desired one; `digest` reads files |
+//! | [`dns::DnsCheck`] | | a name has no address, or not the expected ones |
 //! | [`heartbeat::Heartbeat`] | | a worker is silent for longer than it ever was |
 //! | [`jobs::JobsCheck`] | | a job is reserved for more than an hour |
 //! | [`queue::QueueCheck`] | | too many jobs wait, or failed within the hour |
@@ -64,6 +65,7 @@ pub mod cve;
 pub mod descriptors;
 #[cfg(feature = "disk")]
 pub mod disk;
+pub mod dns;
 #[cfg(feature = "docker")]
 pub mod docker;
 pub mod drift;

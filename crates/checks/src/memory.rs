@@ -136,7 +136,11 @@ mod tests {
     async fn this_machine_has_memory() {
         let config = Config::default().with_used(Thresholds::NONE);
         let finding = MemoryCheck::new(config).unwrap().run().await;
-        assert!(finding.value.is_some_and(|it| it.value > 0.0 && it.value < 100.0), "{:?}", finding.reason);
+        assert!(
+            finding.value.is_some_and(|it| it.value > 0.0 && it.value < 100.0),
+            "{:?}",
+            finding.reason
+        );
         let wrong = Config::default().with_swap(Thresholds::rising(1.0, 101.0));
         assert_eq!(MemoryCheck::new(wrong).unwrap_err().field(), "swap");
     }

@@ -165,7 +165,8 @@ mod tests {
     #[test]
     fn a_pid_that_was_given_to_another_process_is_not_the_one() {
         let config = Config::new(Which::Pid { pid: 7, started: Some(500) });
-        let judged = |state, started| config.judge_one(&stat(7, "a) b(", state, started), Some(500));
+        let judged =
+            |state, started| config.judge_one(&stat(7, "a) b(", state, started), Some(500));
         assert_eq!(judged('S', 500).status, Status::Pass);
         assert_eq!(&*judged('S', 501).reason.unwrap(), "process 7 is another one, `a) b(`");
         assert_eq!(judged('Z', 500).status, Status::Fail);
@@ -173,8 +174,8 @@ mod tests {
 
     #[test]
     fn those_of_a_name_are_counted() {
-        let config = Config::new(Which::Name("worker".to_owned()))
-            .with_count(Thresholds::falling(2.0, 1.0));
+        let config =
+            Config::new(Which::Name("worker".to_owned())).with_count(Thresholds::falling(2.0, 1.0));
         let judged = |living: usize| {
             let others = [stat(1, "workers", 'S', 1), stat(2, "worker", 'Z', 1)];
             let all = (0..living).map(|_| stat(3, "worker", 'R', 1)).chain(others);

@@ -44,7 +44,10 @@ impl Config {
     /// Names the first field that is out of bounds, its value and the bound.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let typed = self.unit.len() <= 255
-            && self.unit.split_once('.').is_some_and(|(name, kind)| !name.is_empty() && !kind.is_empty());
+            && self
+                .unit
+                .split_once('.')
+                .is_some_and(|(name, kind)| !name.is_empty() && !kind.is_empty());
         Bounds::room(ROOM).that("unit", line(&self.unit), typed, "a unit as `nginx.service`")
     }
 }
@@ -129,9 +132,9 @@ fn judge(load: &str, active: &str, sub: &str) -> Finding {
 impl Check for UnitCheck {
     fn run(&self) -> Running<'_> {
         Box::pin(async {
-            self.ask()
-                .await
-                .unwrap_or_else(|error| Finding::unknown(line(&format!("systemd: {}", chain(&error)))))
+            self.ask().await.unwrap_or_else(|error| {
+                Finding::unknown(line(&format!("systemd: {}", chain(&error))))
+            })
         })
     }
 }

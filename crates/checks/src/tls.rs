@@ -177,7 +177,8 @@ impl TlsCheck {
         let days = session.peer_certificates().unwrap_or_default().iter().map(days_left);
         // No number is passed on, and makes it unknown.
         let days = days.reduce(|least, next| if next >= least { least } else { next });
-        let left = self.config.left.judge(days.unwrap_or(f64::NAN), "days", "the certificate's rest");
+        let left =
+            self.config.left.judge(days.unwrap_or(f64::NAN), "days", "the certificate's rest");
         let Some(fault) = witness.fault.get() else { return Ok(left) };
         let fault = Finding { value: left.value.clone(), ..Finding::fail(fault.as_str()) };
         Ok(worse(fault, left))

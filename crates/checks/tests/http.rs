@@ -113,11 +113,18 @@ async fn each_run_makes_a_connection_of_its_own() {
 
 #[tokio::test]
 async fn no_secret_is_told() {
-    let routes = Router::new().route("/", get(|headers: HeaderMap| async move {
-        let given = |name| headers.get(name).and_then(|value| value.to_str().ok());
-        let known = given("authorization") == Some("Basic dXNlcjpodW50ZXIy");
-        if known && given("x-token") == Some("hunter3") { StatusCode::OK } else { StatusCode::UNAUTHORIZED }
-    }));
+    let routes = Router::new().route(
+        "/",
+        get(|headers: HeaderMap| async move {
+            let given = |name| headers.get(name).and_then(|value| value.to_str().ok());
+            let known = given("authorization") == Some("Basic dXNlcjpodW50ZXIy");
+            if known && given("x-token") == Some("hunter3") {
+                StatusCode::OK
+            } else {
+                StatusCode::UNAUTHORIZED
+            }
+        }),
+    );
     let address = serve(routes).await;
     let config = |place: &str| {
         Config::new(format!("http://user:hunter2@{place}/?key=hunter4"))

@@ -72,11 +72,9 @@ const DAY: i64 = 86_400;
 #[tokio::test]
 async fn the_days_that_are_left_are_judged() {
     let authority = Authority::new();
-    for (left, status) in [
-        (31 * DAY, Status::Pass),
-        (29 * DAY, Status::Warn),
-        (6 * DAY, Status::Fail),
-    ] {
+    for (left, status) in
+        [(31 * DAY, Status::Pass), (29 * DAY, Status::Warn), (6 * DAY, Status::Fail)]
+    {
         let port = authority.serve(left).await;
         let finding = found(at(port, authority.trust())).await;
         assert_eq!(finding.status, status, "{finding:?}");

@@ -151,9 +151,7 @@ impl Config {
                 Finding::fail("there was never a heartbeat").with_value(silence.as_secs_f64(), "s")
             }
             Look::Never(_) => Finding::unknown("there was no heartbeat yet"),
-            Look::Blind(gap) => {
-                Finding::unknown(format!("nobody looked for {} s", gap.as_secs()))
-            }
+            Look::Blind(gap) => Finding::unknown(format!("nobody looked for {} s", gap.as_secs())),
             Look::Silent(silence, _) if silence >= self.silence => {
                 let (silence, limit) = (silence.as_secs_f64(), self.silence);
                 Finding::fail(format!("no heartbeat for {silence:.1} s, {limit:?} or more"))
@@ -314,6 +312,8 @@ mod tests {
         assert!(refused(config.with_samples(1)).contains("`samples` is 1"));
         assert!(refused(config.with_silence(3 * SECOND)).contains("`silence` is 3s"));
         assert!(refused(config.with_phi(Thresholds::NONE)).contains("`phi.fail`"));
-        assert!(refused(config.with_phi(Thresholds::falling(9.0, 8.0))).contains("`phi.direction`"));
+        assert!(
+            refused(config.with_phi(Thresholds::falling(9.0, 8.0))).contains("`phi.direction`")
+        );
     }
 }

@@ -147,9 +147,7 @@ fn request(config: &Config, client: &Client) -> Result<Request, ConfigError> {
 impl Check for HttpCheck {
     fn run(&self) -> Running<'_> {
         Box::pin(async {
-            self.ask().await.unwrap_or_else(|error| {
-                Finding::fail(chain(&error.without_url()))
-            })
+            self.ask().await.unwrap_or_else(|error| Finding::fail(chain(&error.without_url())))
         })
     }
 }

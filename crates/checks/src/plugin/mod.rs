@@ -196,7 +196,9 @@ impl PluginCheck {
         };
         let named = |it: &&Datum| self.config.value.as_ref().is_none_or(|name| *name == it.label);
         match output.data.iter().find(named) {
-            Some(Datum { value: Some(value), unit, .. }) => finding.with_value(*value, unit.clone()),
+            Some(Datum { value: Some(value), unit, .. }) => {
+                finding.with_value(*value, unit.clone())
+            }
             _ => finding,
         }
     }

@@ -147,7 +147,9 @@ fn item(label: String, words: &str) -> Option<Datum> {
     let first = words.next()?;
     let digits = |it: char| it.is_ascii_digit() || matches!(it, '.' | ',' | '-' | '+');
     let end = first.find(|it| !digits(it)).unwrap_or(first.len());
-    let (value, unit) = if first.starts_with('U') { (None, "") } else {
+    let (value, unit) = if first.starts_with('U') {
+        (None, "")
+    } else {
         let (value, unit) = first.split_at(end);
         // Some write 1e-05.
         match number(first) {

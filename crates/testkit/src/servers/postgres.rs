@@ -83,7 +83,8 @@ impl Postgres {
         let log = File::options().create(true).append(true).open(&log_file)?;
         let mut process = Process::spawn_as(USER, self.program.as_os_str(), &args, log.into())?;
         let deadline = Instant::now() + Duration::from_secs(20);
-        while !timeout(Duration::from_secs(1), accepts(self.port)).await.is_ok_and(|it| it.is_ok()) {
+        while !timeout(Duration::from_secs(1), accepts(self.port)).await.is_ok_and(|it| it.is_ok())
+        {
             if process.has_ended() || Instant::now() >= deadline {
                 let log = fs::read_to_string(&log_file).unwrap_or_default();
                 return Err(io::Error::other(format!("postgres did not come up: {log}")));

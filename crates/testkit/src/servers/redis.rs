@@ -51,7 +51,8 @@ impl Redis {
         let mut process = Process::spawn(program, &args, stdin, stdout, stderr)?;
         let deadline = Instant::now() + Duration::from_secs(10);
         // It answers before it has read its file again, but with an error. A password is one, too.
-        while !timeout(Duration::from_secs(1), answers(self.port)).await.is_ok_and(|it| it.is_ok()) {
+        while !timeout(Duration::from_secs(1), answers(self.port)).await.is_ok_and(|it| it.is_ok())
+        {
             if process.has_ended() || Instant::now() >= deadline {
                 return Err(io::Error::other("redis-server did not come up"));
             }

@@ -111,7 +111,9 @@ impl Sshd {
         loop {
             match timeout(Duration::from_secs(1), banner(self.port)).await {
                 Ok(Ok(banner)) if banner.starts_with("SSH-") => return Ok(()),
-                _ if self.process.as_mut().is_none_or(Process::has_ended) || Instant::now() >= deadline => {
+                _ if self.process.as_mut().is_none_or(Process::has_ended)
+                    || Instant::now() >= deadline =>
+                {
                     let log = self.log()?;
                     return Err(io::Error::other(format!("sshd did not come up: {}", log.trim())));
                 }
