@@ -72,9 +72,8 @@ impl Config {
             return Finding::fail("it has no address").with_value(took, "ms");
         }
         match self.addresses.iter().find(|address| !found.contains(address)) {
-            Some(missing) => {
-                Finding::fail(line(&format!("{missing} is not among {found:?}"))).with_value(took, "ms")
-            }
+            Some(missing) => Finding::fail(line(&format!("{missing} is not among {found:?}")))
+                .with_value(took, "ms"),
             None => self.latency.judge(took, "ms", "the answer"),
         }
     }

@@ -1,6 +1,5 @@
 //! Reasons: one bounded line of text from errors, and the worst of several findings.
 
-use std::error::Error;
 use std::time::Duration;
 
 use salve_health::Finding;
@@ -9,8 +8,15 @@ use salve_health::Finding;
 const LONGEST: usize = 300;
 
 /// An error and its causes as one line. Causes that only repeat what stands before are left out.
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "some checks meet no such errors"))]
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+#[cfg(any(
+    feature = "docker",
+    feature = "http",
+    feature = "postgres",
+    feature = "redis",
+    feature = "systemd",
+    feature = "tls"
+))]
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -48,6 +54,7 @@ pub(crate) fn millis(took: Duration) -> f64 {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "http")]
     #[test]
     fn causes_are_told_once() {
         let refused = std::io::Error::other("refused");
