@@ -11,9 +11,6 @@
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 #![expect(clippy::print_stderr, reason = "a program says on standard error why it ends")]
 
-#[path = "../protect/process.rs"]
-#[expect(dead_code, reason = "the example `protect` uses all of it")]
-mod process;
 mod shop;
 mod store;
 mod summary;
@@ -28,7 +25,6 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use crate::shop::Shop;
-use crate::store::Redis;
 use crate::summary::{Moments, Summary, claims};
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -40,11 +36,7 @@ const LONGEST: u64 = 600;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let done = match args.first().and_then(|arg| arg.to_str()) {
-        Some(process::KEEP) => Err(process::become_kept(&args[1..]).into()),
-        _ => perform(args).await,
-    };
-    done.unwrap_or_else(|error| {
+    perform(args).await.unwrap_or_else(|error| {
         eprintln!("degrade: {error}");
         ExitCode::from(2)
     })
@@ -76,7 +68,7 @@ async fn perform(args: Vec<OsString>) -> Result<ExitCode, Failure> {
 /// Plays the outage and returns what was seen.
 async fn show(seconds: u64) -> Result<Summary, Failure> {
     let dir = tempfile::Builder::new().prefix("degrade-").tempdir()?;
-    let redis = Redis::start(dir.path()).await?;
+    let mut redis = store::open(dir.path()).await?;
     let shop = Shop::open(&redis).await?;
     let run = Duration::from_secs(seconds);
     let start = Instant::now();
@@ -85,16 +77,16 @@ async fn show(seconds: u64) -> Result<Summary, Failure> {
 
     sleep_until(start + run / 5).await;
     let killed = start.elapsed();
-    let stopped = redis.kill().await?;
+    redis.kill().await?;
     sleep_until(start + run / 2).await;
     let asked_while_dead = shop.attempts_that_failed();
     let restarted = start.elapsed();
-    let redis = stopped.start_again().await?;
+    redis.revive().await?;
 
     let visits = visitors.await?;
     watched.await?;
     let levels = shop.levels(start);
-    let orders_kept = redis.orders().await?;
+    let orders_kept = store::orders(&redis).await?;
     redis.kill().await?;
     let moments = Moments {
         killed_ms: killed.as_secs_f64() * 1e3,

@@ -18,13 +18,14 @@ use salve::fallback::cache::{self, Answers};
 use salve::http::reply;
 use salve::redis::RedisClassifier;
 use salve::{Class, Error, LiftLayer, RequestRule, StackHandle, Told, clock};
+use salve_testkit::servers::Redis;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep_until};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
 use crate::Failure;
-use crate::store::{self, Redis, is_read, order, product};
+use crate::store::{self, is_read, order, product};
 use crate::summary::Level;
 
 /// What visitors get of a product.

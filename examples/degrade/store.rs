@@ -1,110 +1,39 @@
-//! A real Redis on loopback, which can be killed and started again, and a client of it.
+//! What the shop keeps in its store, a real Redis, and a client of it.
 
-use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisError, Value};
-use tokio::net::TcpListener;
+use salve_testkit::servers::Redis;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use tower::util::BoxCloneSyncService;
 
 use crate::Failure;
-use crate::process::Process;
-
-/// What to do where there is no server.
-const INSTALL: &str = "redis-server not found: install it with `apt-get install redis-server`";
 
 /// How many products the shop has.
 pub(crate) const PRODUCTS: usize = 20;
 const ORDERS: &str = "orders";
 
-/// A running server. Dropping it kills it.
-#[derive(Debug)]
-pub(crate) struct Redis {
-    process: Process,
-    files: Files,
+/// Starts a server with the shop's products in it.
+pub(crate) async fn open(dir: &Path) -> Result<Redis, Failure> {
+    let redis = Redis::start(dir, &[]).await?;
+    let mut line = connect(redis.port()).await?;
+    for id in 0..PRODUCTS {
+        let words = format!("product number {id}");
+        redis::cmd("SET").arg(product(id)).arg(words).exec_async(&mut line).await?;
+    }
+    redis::cmd("SET").arg("top").arg("number 7").exec_async(&mut line).await?;
+    Ok(redis)
 }
 
-/// What is left of a server that was killed.
-#[derive(Debug)]
-pub(crate) struct Files {
-    dir: PathBuf,
-    port: u16,
-}
-
-impl Redis {
-    /// Starts a server with the shop's products in it.
-    pub(crate) async fn start(dir: &Path) -> Result<Self, Failure> {
-        let port = TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?.port();
-        let redis = Files { dir: dir.to_owned(), port }.start_again().await?;
-        let mut line = redis.line().await?;
-        for id in 0..PRODUCTS {
-            let words = format!("product number {id}");
-            redis::cmd("SET").arg(product(id)).arg(words).exec_async(&mut line).await?;
-        }
-        redis::cmd("SET").arg("top").arg("number 7").exec_async(&mut line).await?;
-        Ok(redis)
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.files.port
-    }
-
-    /// Kills the server without a word of warning.
-    pub(crate) async fn kill(self) -> io::Result<Files> {
-        self.process.end().await?;
-        Ok(self.files)
-    }
-
-    /// How many orders it holds.
-    pub(crate) async fn orders(&self) -> Result<u64, Failure> {
-        let mut line = self.line().await?;
-        Ok(redis::cmd("LLEN").arg(ORDERS).query_async(&mut line).await?)
-    }
-
-    async fn line(&self) -> Result<MultiplexedConnection, RedisError> {
-        connect(self.files.port).await
-    }
-}
-
-impl Files {
-    /// Starts a server that finds again what it had written.
-    pub(crate) async fn start_again(self) -> Result<Redis, Failure> {
-        let port = self.port.to_string();
-        let dir: OsString = self.dir.clone().into();
-        let args = ["--bind", "127.0.0.1", "--port", &port, "--save", "", "--appendonly", "yes"];
-        let args = args.map(OsString::from).into_iter().chain(["--dir".into(), dir]);
-        let args: Vec<OsString> = args.collect();
-        let (stdin, stdout, stderr) = (Stdio::null(), Stdio::null(), Stdio::inherit());
-        let program = find().ok_or(INSTALL)?;
-        let process = Process::spawn(program.as_os_str(), &args, stdin, stdout, stderr)?;
-        let mut redis = Redis { process, files: self };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        loop {
-            // It answers before it has read its file again, but not to this.
-            if let Ok(mut line) = redis.line().await
-                && redis::cmd("LLEN").arg(ORDERS).exec_async(&mut line).await.is_ok()
-            {
-                return Ok(redis);
-            }
-            if redis.process.has_ended() || Instant::now() >= deadline {
-                return Err("redis-server did not come up".into());
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-}
-
-fn find() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/bin".into(), "/usr/sbin".into()]);
-    folders.map(|folder| folder.join("redis-server")).find(|file| file.is_file())
+/// How many orders it holds.
+pub(crate) async fn orders(redis: &Redis) -> Result<u64, Failure> {
+    let mut line = connect(redis.port()).await?;
+    Ok(redis::cmd("LLEN").arg(ORDERS).query_async(&mut line).await?)
 }
 
 pub(crate) fn product(id: usize) -> String {

@@ -16,12 +16,11 @@ mod load;
 mod measure;
 mod origin;
 mod players;
-mod process;
 mod protected;
 mod raw;
 mod report;
 mod schedule;
-mod sshd;
+mod ssh;
 mod stage;
 mod summary;
 mod table;
@@ -59,7 +58,6 @@ struct Options {
 async fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let done = match args.first().and_then(|arg| arg.to_str()) {
-        Some(process::KEEP) => Err(process::become_kept(&args[1..]).into()),
         Some(origin::ORIGIN) => {
             let served = origin::serve(&args[1..]).await;
             // The thread that reads standard input cannot be told to stop.
@@ -93,7 +91,6 @@ async fn perform(args: Vec<OsString>) -> Result<ExitCode, Failure> {
     let options = options(args)?;
     let mut interruption = Interruption::new()?;
     let dir = tempfile::Builder::new().prefix("protect-").tempdir()?;
-    let _privilege_separation = sshd::PrivilegeSeparation::prepare()?;
     let shown = show(&options, dir.path(), &mut interruption).await;
     remove(dir).await?;
     let summary = shown?;

@@ -19,7 +19,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::net::TcpListener;
 use tokio::process::{ChildStdin, ChildStdout};
 
-use crate::process::{Process, own_executable};
+use salve_testkit::servers::{Process, free_port};
 
 /// The hidden sub-command that [`serve`] serves.
 pub(crate) const ORIGIN: &str = "origin";
@@ -31,9 +31,6 @@ pub(crate) const ANSWER: usize = 1024;
 const WORK: Duration = Duration::from_millis(5);
 /// What one answer takes when the origin is slow.
 const SLOW: Duration = Duration::from_millis(700);
-/// Linux hands out 32768..=60999 to outgoing connections. A port from there could be taken while the
-/// origin is dead, even by a client that thereby connects to itself.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// How the origin answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +99,7 @@ impl Origin {
         Ok(origin)
     }
 
-    /// Kills the process. The port stays reserved for the next one by nothing but [`PORTS`].
+    /// Kills the process. The port stays reserved for the next one by nothing but its range.
     pub(crate) async fn kill(&mut self) -> io::Result<()> {
         match self.running.take() {
             Some(running) => running.process.end().await,
@@ -115,7 +112,7 @@ impl Origin {
         let args: [OsString; 3] =
             [ORIGIN.into(), self.port.to_string().into(), self.posts.clone().into()];
         let piped = Stdio::piped;
-        let program = own_executable()?;
+        let program = std::env::current_exe()?;
         let mut process =
             Process::spawn(program.as_os_str(), &args, piped(), piped(), Stdio::inherit())?;
         let (Some(orders), Some(answers)) = (process.take_stdin(), process.take_stdout()) else {
@@ -161,17 +158,6 @@ impl Running {
             other => Err(io::Error::other(format!("the origin said {other:?}, not {word:?}"))),
         }
     }
-}
-
-/// A port in [`PORTS`] on which nobody listens.
-pub(crate) async fn free_port() -> io::Result<u16> {
-    for _ in 0..100 {
-        let port = fastrand::u16(PORTS);
-        if TcpListener::bind(("127.0.0.1", port)).await.is_ok() {
-            return Ok(port);
-        }
-    }
-    Err(io::Error::other(format!("no free port found in {PORTS:?}")))
 }
 
 #[derive(Debug)]

@@ -15,7 +15,8 @@ use crate::ledger::Ledger;
 use crate::origin::{Manner, Mode, Origin};
 use crate::players::{self, Player, Style};
 use crate::schedule::{Fault, SCRIPT, Step, window};
-use crate::sshd::{self, Sshd};
+use crate::ssh;
+use salve_testkit::servers::Sshd;
 
 /// The server at the end of a lane.
 #[derive(Debug)]
@@ -52,14 +53,15 @@ pub(crate) async fn servers(dir: &Path) -> io::Result<Vec<(&'static str, Style, 
             servers.push((client, style, Server::Http(origin)));
         }
     }
-    match sshd::find() {
-        Some(program) => {
-            for style in Style::ALL {
-                let sshd = Sshd::start(&program, dir, style.name()).await?;
-                servers.push(("openssh", style, Server::Ssh(sshd)));
+    for style in Style::ALL {
+        match Sshd::start(dir, style.name()).await {
+            Ok(sshd) => servers.push(("openssh", style, Server::Ssh(sshd))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                println!("{error}; its lanes are left out");
+                break;
             }
+            Err(error) => return Err(error),
         }
-        None => println!("{}; its lanes are left out", sshd::INSTALL),
     }
     Ok(servers)
 }
@@ -81,7 +83,7 @@ impl Lane {
                 players::reqwest(self.style, origin.port, ledger)
             }
             Server::Http(origin) => players::hyper_util(self.style, origin.port, ledger),
-            Server::Ssh(sshd) => players::openssh(self.style, sshd.client(), ledger),
+            Server::Ssh(sshd) => players::openssh(self.style, ssh::client(sshd), ledger),
         }
     }
 
@@ -149,7 +151,7 @@ pub(crate) async fn direct(lanes: &mut [Lane], start: Instant, run: Duration) ->
 pub(crate) async fn clear(lanes: Vec<Lane>) -> io::Result<()> {
     let ends = lanes.into_iter().map(async |lane| match lane.server {
         Server::Http(mut origin) => origin.kill().await,
-        Server::Ssh(sshd) => sshd.end().await,
+        Server::Ssh(mut sshd) => sshd.kill().await,
     });
     join_all(ends).await.into_iter().collect()
 }

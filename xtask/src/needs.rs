@@ -19,10 +19,18 @@ const NEEDS: &[Need] = &[
     Need { program: "sshd", package: "openssh-server" },
     // A store that dies and comes back.
     Need { program: "redis-server", package: "redis-server" },
+    // A database that dies, stalls and comes back.
+    Need { program: "initdb", package: "postgresql" },
+    // Plugins of the Nagios protocol.
+    Need { program: "check_dummy", package: "monitoring-plugins-basic" },
 ];
 
-/// Servers live where a plain user's `PATH` does not look.
-const SERVER_FOLDERS: &[&str] = &["/usr/local/sbin", "/usr/sbin", "/sbin"];
+/// Servers and plugins live where a plain user's `PATH` does not look.
+const SERVER_FOLDERS: &[&str] =
+    &["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/nagios/plugins"];
+
+/// Each version of PostgreSQL has a folder of its own in here, with its programs in `bin`.
+const POSTGRES: &str = "/usr/lib/postgresql";
 
 /// Prints the missing Debian packages, one a line, for `apt-get install`.
 pub(crate) fn print_missing() {
@@ -74,7 +82,11 @@ fn missing(folders: &[PathBuf]) -> Vec<&'static Need> {
 
 fn folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).chain(SERVER_FOLDERS.iter().map(PathBuf::from)).collect()
+    let versions = std::fs::read_dir(POSTGRES).into_iter().flatten().flatten();
+    std::env::split_paths(&path)
+        .chain(SERVER_FOLDERS.iter().map(PathBuf::from))
+        .chain(versions.map(|version| version.path().join("bin")))
+        .collect()
 }
 
 fn find(program: &str, folders: &[PathBuf]) -> Option<PathBuf> {

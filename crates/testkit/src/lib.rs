@@ -5,10 +5,14 @@
 //! ```text
 //! salve_testkit::contract!(transparent, CircuitBreakerLayer::new(Config::default()).unwrap());
 //! ```
+//!
+//! With the feature `servers` it starts real servers: `salve_testkit::servers`.
 
 pub mod contract;
 mod error;
 mod probe;
+#[cfg(feature = "servers")]
+pub mod servers;
 
 pub use allocation_counter;
 pub use error::TestError;

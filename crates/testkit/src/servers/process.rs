@@ -2,19 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use rustix::process::{Pid, Signal, getpid, getppid, kill_process};
-use tokio::process::{Child, ChildStdin, ChildStdout};
-
-/// The hidden sub-command that [`become_kept`] serves.
-pub(crate) const KEEP: &str = "keep";
+use rustix::process::{Pid, Signal, getuid, kill_process};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 /// A running child. Dropping it kills the child and everything the child started.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     pid: Pid,
 }
@@ -22,19 +17,45 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `program` in its own process group, so that Ctrl-C on a terminal reaches only us.
     ///
-    /// Must be called on the main thread: the kernel ends a kept child when the *thread* that
-    /// started it ends.
-    pub(crate) fn spawn(
+    /// On Linux `setpriv` asks the kernel to kill the child when the *thread* that started it ends,
+    /// so this is to be called on a thread that stays, as the main thread does.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn(
         program: &OsStr,
         args: &[OsString],
         stdin: Stdio,
         stdout: Stdio,
         stderr: Stdio,
     ) -> io::Result<Self> {
-        let child = tokio::process::Command::new(own_executable()?)
-            .arg(KEEP)
-            .arg(getpid().as_raw_nonzero().to_string())
-            .arg(program)
+        Self::launch(launcher(None), program, args, [stdin, stdout, stderr])
+    }
+
+    /// As [`spawn`](Self::spawn), silent, and as `user` where this program is root: for servers that refuse to be root's.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn spawn_as(
+        user: &str,
+        program: &OsStr,
+        args: &[OsString],
+        stderr: Stdio,
+    ) -> io::Result<Self> {
+        let user = getuid().is_root().then_some(user);
+        Self::launch(launcher(user), program, args, [Stdio::null(), Stdio::null(), stderr])
+    }
+
+    fn launch(
+        launcher: Vec<OsString>,
+        program: &OsStr,
+        args: &[OsString],
+        [stdin, stdout, stderr]: [Stdio; 3],
+    ) -> io::Result<Self> {
+        let mut words = launcher.into_iter().chain([program.to_owned()]);
+        let first = words.next().ok_or_else(|| io::Error::other("there is no program"))?;
+        let child = Command::new(first)
+            .args(words)
             .args(args)
             .stdin(stdin)
             .stdout(stdout)
@@ -49,31 +70,48 @@ impl Process {
         Ok(Self { child, pid })
     }
 
-    pub(crate) fn take_stdin(&mut self) -> Option<ChildStdin> {
+    /// The pid of the child.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().cast_unsigned()
+    }
+
+    /// The pipe into the child, once.
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    pub(crate) fn take_stdout(&mut self) -> Option<ChildStdout> {
+    /// The pipe out of the child, once.
+    pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
     /// Whether the child has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Stops the child where it stands, as a hung machine would.
-    pub(crate) fn freeze(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If it cannot be signalled.
+    pub fn freeze(&self) -> io::Result<()> {
         Ok(kill_process(self.pid, Signal::STOP)?)
     }
 
     /// Lets a frozen child go on.
-    pub(crate) fn thaw(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If it cannot be signalled.
+    pub fn thaw(&self) -> io::Result<()> {
         Ok(kill_process(self.pid, Signal::CONT)?)
     }
 
     /// Kills the child and waits until it is gone.
-    pub(crate) async fn end(mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// If it cannot be signalled.
+    pub async fn end(mut self) -> io::Result<()> {
         self.kill_descendants();
         self.child.kill().await
     }
@@ -113,25 +151,15 @@ fn descendants(root: Pid) -> Vec<Pid> {
     found
 }
 
-/// Where this program's own file is.
-pub(crate) fn own_executable() -> io::Result<PathBuf> {
-    std::env::current_exe()
-}
-
-/// Turns this process into the program named in `args` (`PARENT-PID PROGRAM ARGS...`), to be killed
-/// by the kernel when the parent ends. Returns only on failure.
-pub(crate) fn become_kept(args: &[OsString]) -> io::Error {
-    let [parent, program, args @ ..] = args else {
-        return io::Error::other("keep needs: PARENT-PID PROGRAM ARGS...");
-    };
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
-        return error.into();
+/// What stands before a program so that it ends with us, and runs as `user`: `setpriv`, which is part of
+/// every Debian. Elsewhere only the drop of a [`Process`] ends it.
+fn launcher(user: Option<&str>) -> Vec<OsString> {
+    let Ok(setpriv) = super::find("setpriv", "util-linux") else { return Vec::new() };
+    let mut words: Vec<OsString> = vec![setpriv.into(), "--pdeathsig".into(), "KILL".into()];
+    if let Some(user) = user {
+        words.extend([format!("--reuid={user}").into(), format!("--regid={user}").into()]);
+        words.push("--init-groups".into());
     }
-    // The parent may have ended before the signal was asked for; then nobody would send it.
-    let alive = getppid().map(|pid| pid.as_raw_nonzero().to_string());
-    if alive.as_deref().map(OsStr::new) != Some(parent.as_os_str()) {
-        return io::Error::other("the parent has ended");
-    }
-    Command::new(program).args(args).exec()
+    words.push("--".into());
+    words
 }

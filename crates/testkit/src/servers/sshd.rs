@@ -7,45 +7,38 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use openssh::{ControlPersist, KnownHosts, SessionBuilder};
 use rustix::process::getuid;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::origin::free_port;
-use crate::process::Process;
+use super::{Process, find, free_port};
 
 /// Connections that may be logging in at one time; the server drops every further one at once.
 /// Three operations per host stay below it, whatever arrives.
 const MAX_STARTUPS: &str = "4:100:8";
-/// What to do where there is no server.
-pub(crate) const INSTALL: &str = "sshd not found: install it with `apt-get install openssh-server`";
 
 /// A running server. Dropping it ends it and every connection to it.
 #[derive(Debug)]
-pub(crate) struct Sshd {
-    process: Process,
+pub struct Sshd {
+    process: Option<Process>,
+    program: PathBuf,
     dir: PathBuf,
     port: u16,
     user: String,
-}
-
-/// The absolute path of the server, which it insists on, or `None` where it is not installed.
-pub(crate) fn find() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["/usr/sbin", "/usr/local/sbin", "/usr/bin"].map(PathBuf::from);
-    std::env::split_paths(&path)
-        .chain(usual)
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join("sshd"))
-        .find(|file| file.is_file())
+    _privileges: PrivilegeSeparation,
 }
 
 impl Sshd {
-    /// Starts a server in `dir`/`name`. As root it lets root in, else the user who runs it.
-    pub(crate) async fn start(program: &Path, dir: &Path, name: &str) -> io::Result<Self> {
+    /// Starts a server in a new folder `name` in `dir`. As root it lets root in, else the user who runs
+    /// it. The server dies with what is returned.
+    ///
+    /// # Errors
+    /// If there is no `sshd`, with the package that brings it, or it does not come up.
+    pub async fn start(dir: &Path, name: &str) -> io::Result<Self> {
+        let program = find("sshd", "openssh-server")?;
+        let privileges = PrivilegeSeparation::prepare()?;
         let dir = dir.join(name);
         fs::create_dir(&dir)?;
         let user = output_of("id", &["-un".as_ref()]).await?;
@@ -59,14 +52,58 @@ impl Sshd {
         let host = fs::read_to_string(dir.join("host.pub"))?;
         fs::write(dir.join("known"), format!("[127.0.0.1]:{port} {host}"))?;
         fs::write(dir.join("config"), config(&dir, port))?;
-        let log = File::create(dir.join("log"))?;
-        let args: [OsString; 4] =
-            ["-D".into(), "-e".into(), "-f".into(), dir.join("config").into()];
-        let process =
-            Process::spawn(program.as_os_str(), &args, Stdio::null(), Stdio::null(), log.into())?;
-        let mut sshd = Self { process, dir, port, user };
-        sshd.wait_until_up().await?;
+        let mut sshd = Self { process: None, program, dir, port, user, _privileges: privileges };
+        sshd.revive().await?;
         Ok(sshd)
+    }
+
+    /// Starts a killed server again on its port.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn revive(&mut self) -> io::Result<()> {
+        let log = File::options().create(true).append(true).open(self.dir.join("log"))?;
+        let args: [OsString; 4] =
+            ["-D".into(), "-e".into(), "-f".into(), self.dir.join("config").into()];
+        let program = self.program.as_os_str();
+        let process = Process::spawn(program, &args, Stdio::null(), Stdio::null(), log.into())?;
+        self.process = Some(process);
+        self.wait_until_up().await
+    }
+
+    /// Kills the server and all its connections, and waits until it is gone.
+    ///
+    /// # Errors
+    /// If it cannot be killed.
+    pub async fn kill(&mut self) -> io::Result<()> {
+        match self.process.take() {
+            Some(process) => process.end().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The server itself, unless it was killed.
+    #[must_use]
+    pub const fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// Where it listens on loopback.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whom it lets in.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Its folder: the private key `id` lets in, and `known` knows the host.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     async fn wait_until_up(&mut self) -> io::Result<()> {
@@ -74,7 +111,9 @@ impl Sshd {
         loop {
             match timeout(Duration::from_secs(1), banner(self.port)).await {
                 Ok(Ok(banner)) if banner.starts_with("SSH-") => return Ok(()),
-                _ if self.process.has_ended() || Instant::now() >= deadline => {
+                _ if self.process.as_mut().is_none_or(Process::has_ended)
+                    || Instant::now() >= deadline =>
+                {
                     let log = self.log()?;
                     return Err(io::Error::other(format!("sshd did not come up: {}", log.trim())));
                 }
@@ -83,26 +122,11 @@ impl Sshd {
         }
     }
 
-    /// How to reach this server; nothing of the user's own settings, agent or known hosts is read.
-    pub(crate) fn client(&self) -> (SessionBuilder, String) {
-        let mut builder = SessionBuilder::default();
-        builder
-            .user(self.user.clone())
-            .port(self.port)
-            .keyfile(self.dir.join("id"))
-            .config_file("none")
-            .user_known_hosts_file(self.dir.join("known"))
-            .known_hosts_check(KnownHosts::Strict)
-            .control_directory(&self.dir)
-            // Should we be killed, the master that `ssh` leaves in the background ends by itself.
-            .control_persist(ControlPersist::IdleFor(
-                std::num::NonZeroUsize::MIN.saturating_add(1),
-            ));
-        (builder, "127.0.0.1".to_owned())
-    }
-
     /// Connections that the server dropped because too many were logging in, by its own log.
-    pub(crate) fn dropped_connections(&self) -> io::Result<u64> {
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn dropped_connections(&self) -> io::Result<u64> {
         let dropped =
             |line: &&str| line.contains("drop connection") && line.contains("MaxStartups");
         Ok(self.log()?.lines().filter(dropped).count() as u64)
@@ -111,19 +135,14 @@ impl Sshd {
     fn log(&self) -> io::Result<String> {
         Ok(String::from_utf8_lossy(&fs::read(self.dir.join("log"))?).into_owned())
     }
-
-    /// Ends the server and all its connections, and waits until it is gone.
-    pub(crate) async fn end(self) -> io::Result<()> {
-        self.process.end().await
-    }
 }
 
 /// The directory that a server run by root needs. Removed on drop if it was not there before.
 #[derive(Debug)]
-pub(crate) struct PrivilegeSeparation(Option<&'static Path>);
+struct PrivilegeSeparation(Option<&'static Path>);
 
 impl PrivilegeSeparation {
-    pub(crate) fn prepare() -> io::Result<Self> {
+    fn prepare() -> io::Result<Self> {
         let dir = Path::new("/run/sshd");
         if !getuid().is_root() || dir.is_dir() {
             return Ok(Self(None));
