@@ -200,6 +200,8 @@ pub struct Run {
     pub held: bool,
     /// Whether an operator has asked to end it.
     pub abort: bool,
+    /// Whether it was told that things got worse after it; once is enough.
+    pub harmed: bool,
     /// Whether its rollback has started.
     pub rolling: bool,
 }

@@ -86,7 +86,7 @@ fn harm(state: &State, policy: &Policy, now: Time) -> Due {
 /// expect: of its group and of those that need it, whoever has failed for no other reason.
 #[must_use]
 fn harm_of(state: &State, policy: &Policy, incident: &Incident, now: Time) -> Option<Harm> {
-    let run = incident.run.as_ref()?;
+    let run = incident.run.as_ref().filter(|run| !run.harmed)?;
     let started = run.started?;
     let target = &run.plan.target;
     let group = state.targets().get(target.as_str()).and_then(Watched::group);

@@ -70,6 +70,9 @@ fn waiting(
     if watched.generation != plan.generation {
         return drop(DropReason::Stale, "the target was changed since the plan was made");
     }
+    if plan.delay < watched.last_delay {
+        return drop(DropReason::Stale, "other attempts were made since; its wait is too short");
+    }
     let signature = state.signature(incident.id())?;
     let allowed = is_allowed(state, policy, &signature, &plan.action, now) || plan.forced;
     let same = policy.actions.get(&plan.action).is_some_and(|meta| *meta == plan.meta);

@@ -2,6 +2,7 @@
 
 use super::{Look, Passed, refuse_if};
 use crate::hold::HoldReason;
+use crate::plan::Plan;
 
 pub(super) fn gate(look: &Look<'_>) -> Passed {
     let watched = look.watched;
@@ -13,7 +14,10 @@ pub(super) fn gate(look: &Look<'_>) -> Passed {
         is_cool(look)?;
         does_not_flap(look)?;
     }
-    match look.plan.map(|plan| plan.not_before) {
+    // Waits never shrink, also when another incident has tried something since the plan was made.
+    let wait =
+        |plan: &Plan| plan.not_before.after(look.watched.last_delay.saturating_sub(plan.delay));
+    match look.plan.map(wait) {
         Some(until) => refuse_if(look.now < until, || HoldReason::Backoff { until }),
         None => Ok(()),
     }

@@ -210,6 +210,9 @@ impl State {
         }
         let incident = self.incident_following(harm.plan)?;
         let can = incident.plan().is_some_and(|plan| plan.meta.reversible);
+        if let Some(run) = &mut incident.run {
+            run.harmed = true;
+        }
         if can && matches!(incident.phase, Phase::Verifying | Phase::Soaking) {
             incident.enter(Phase::RollingBack, at);
         }

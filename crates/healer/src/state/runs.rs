@@ -36,6 +36,7 @@ impl State {
                 finished: None,
                 held: false,
                 abort: false,
+                harmed: false,
                 rolling: false,
             });
         } else {

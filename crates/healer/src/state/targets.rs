@@ -11,7 +11,7 @@ use crate::target::{Condition, Target};
 use crate::time::Time;
 
 /// All targets, in the order in which they came.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<Watched>", into = "Vec<Watched>")]
 pub struct Targets {
     known: IndexMap<Name, Watched>,
@@ -163,6 +163,15 @@ impl Targets {
         self.known.shift_remove(name).is_some()
     }
 }
+
+/// The graph follows from the targets; in what order it was built does not matter.
+impl PartialEq for Targets {
+    fn eq(&self, other: &Self) -> bool {
+        self.known.values().eq(other.known.values())
+    }
+}
+
+impl Eq for Targets {}
 
 impl From<Targets> for Vec<Watched> {
     fn from(targets: Targets) -> Self {
