@@ -3,8 +3,10 @@
 mod brakes;
 mod progress;
 
+use std::collections::HashSet;
+
 use crate::gates::cause;
-use crate::incident::{Incident, IncidentId, Opening, Subject};
+use crate::incident::{IncidentId, Opening, Subject};
 use crate::kind::{Evidence, Kind, Severity};
 use crate::policy::{HOUR, Policy};
 use crate::record::Fact;
@@ -29,27 +31,24 @@ fn openings(state: &State, policy: &Policy, now: Time) -> Option<(Fact, String)>
     if state.incidents.len() >= MAX_OPEN || now < state.doubt_until {
         return None;
     }
+    let (mut ill, mut flapping) = (HashSet::new(), HashSet::new());
+    for incident in state.incidents() {
+        let of_kind = if incident.opening.kind == Kind::Flapping { &mut flapping } else { &mut ill };
+        of_kind.extend(incident.opening.subject.target());
+    }
+    let calm = &policy.calm;
     state.targets().iter().find_map(|watched| {
         let name = &watched.target.name;
-        let about = |it: &&Incident| it.opening.subject.target() == Some(name);
-        let mut kinds = state.incidents().filter(about).map(|it| &it.opening.kind);
-        let turns = watched.turns_within(now, policy.calm.flap_within);
-        if turns >= policy.calm.flaps {
-            let mut known = state.incidents().filter(about).map(|it| &it.opening.kind);
-            if !known.any(|kind| *kind == Kind::Flapping) {
-                let opening = opening(state, policy, watched, Kind::Flapping, now);
-                return Some((
-                    Fact::Opened(opening),
-                    format!("it has changed {turns} times within {:?}", policy.calm.flap_within),
-                ));
-            }
-        }
-        let wanted = watched.target.healed && watched.condition.is_down();
-        if !wanted || kinds.any(|kind| *kind != Kind::Flapping) {
+        let turns = watched.turns_within(now, calm.flap_within);
+        let (kind, why) = if turns >= calm.flaps && !flapping.contains(name) {
+            (Kind::Flapping, format!("it has changed {turns} times within {:?}", calm.flap_within))
+        } else if watched.target.healed && watched.condition.is_down() && !ill.contains(name) {
+            let why = "its checks have failed as often as they must";
+            (watched.target.kind.clone(), why.to_owned())
+        } else {
             return None;
-        }
-        let opening = opening(state, policy, watched, watched.target.kind.clone(), now);
-        Some((Fact::Opened(opening), "its checks have failed as often as they must".to_owned()))
+        };
+        Some((Fact::Opened(opening(state, policy, watched, kind, now)), why))
     })
 }
 
