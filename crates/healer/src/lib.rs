@@ -31,7 +31,7 @@
 //! write(&mut state, Fact::TargetSet(Target::new("api", "service")))?;
 //! let failed = Fact::Observed { target: "api".into(), condition: Condition::Failed };
 //! write(&mut state, failed)?;
-//! while let Some((fact, _why)) = due(&state, &policy, Time::from_secs(1)) {
+//! for (fact, _why) in due(&state, &policy, Time::from_secs(1)) {
 //!     write(&mut state, fact)?;
 //! }
 //! let mut rng = fastrand::Rng::with_seed(7);

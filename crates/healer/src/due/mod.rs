@@ -3,7 +3,7 @@
 mod brakes;
 mod progress;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::gates::cause;
 use crate::incident::{IncidentId, Opening, Subject};
@@ -14,45 +14,77 @@ use crate::state::{MAX_OPEN, State, Watched};
 use crate::target::Priority;
 use crate::time::Time;
 
-/// The first thing that is due: a fact to write down and apply, and why. Ask again until there is
-/// none, then [`decide`](crate::decide()).
+/// What is due: facts to write down and apply in this order, each with its reason. Ask again until
+/// there is none, then [`decide`](crate::decide()).
 ///
 /// It opens incidents for what has failed, judges repairs whose time has come, credits what has
-/// lasted, lets approvals expire, calls people, and pulls the brakes.
+/// lasted, lets approvals expire, calls people, and pulls the brakes. A brake comes alone; else
+/// there is one fact at most for each incident and target, so that none stands in another's way.
 #[must_use]
-pub fn due(state: &State, policy: &Policy, now: Time) -> Option<(Fact, String)> {
-    brakes::due(state, policy, now)
-        .or_else(|| state.incidents().find_map(|it| progress::due(state, policy, it, now)))
-        .or_else(|| openings(state, policy, now))
+pub fn due(state: &State, policy: &Policy, now: Time) -> Vec<(Fact, String)> {
+    if let Some(brake) = brakes::due(state, policy, now) {
+        return vec![brake];
+    }
+    let incidents = state.incidents();
+    let steps: Vec<_> = incidents.filter_map(|it| progress::due(state, policy, it, now)).collect();
+    if steps.is_empty() { openings(state, policy, now) } else { steps }
 }
 
 /// Incidents for what has failed, or flaps, and has none.
-fn openings(state: &State, policy: &Policy, now: Time) -> Option<(Fact, String)> {
-    if state.incidents.len() >= MAX_OPEN || now < state.doubt_until {
-        return None;
+fn openings(state: &State, policy: &Policy, now: Time) -> Vec<(Fact, String)> {
+    if now < state.doubt_until {
+        return Vec::new();
     }
     let (mut ill, mut flapping) = (HashSet::new(), HashSet::new());
     for incident in state.incidents() {
-        let of_kind = if incident.opening.kind == Kind::Flapping { &mut flapping } else { &mut ill };
+        let of_kind =
+            if incident.opening.kind == Kind::Flapping { &mut flapping } else { &mut ill };
         of_kind.extend(incident.opening.subject.target());
     }
     let calm = &policy.calm;
-    state.targets().iter().find_map(|watched| {
+    let wanted = state.targets().iter().filter_map(|watched| {
         let name = &watched.target.name;
         let turns = watched.turns_within(now, calm.flap_within);
-        let (kind, why) = if turns >= calm.flaps && !flapping.contains(name) {
-            (Kind::Flapping, format!("it has changed {turns} times within {:?}", calm.flap_within))
+        if turns >= calm.flaps && !flapping.contains(name) {
+            let why = format!("it has changed {turns} times within {:?}", calm.flap_within);
+            Some((watched, Kind::Flapping, why))
         } else if watched.target.healed && watched.condition.is_down() && !ill.contains(name) {
             let why = "its checks have failed as often as they must";
-            (watched.target.kind.clone(), why.to_owned())
+            Some((watched, watched.target.kind.clone(), why.to_owned()))
         } else {
-            return None;
-        };
-        Some((Fact::Opened(opening(state, policy, watched, kind, now)), why))
-    })
+            None
+        }
+    });
+    let free = MAX_OPEN.saturating_sub(state.incidents.len());
+    let mut made: Vec<(Opening, String)> = Vec::new();
+    for (watched, kind, why) in wanted.take(free) {
+        let id = IncidentId(state.incidents_opened + 1 + made.len() as u64);
+        made.push((opening(state, policy, watched, kind, (id, now)), why));
+    }
+    correlate(state, policy, &mut made, now);
+    made.into_iter().map(|(opening, why)| (Fact::Opened(opening), why)).collect()
 }
 
-fn opening(state: &State, policy: &Policy, watched: &Watched, kind: Kind, now: Time) -> Opening {
+/// Incidents that begin together know each other, too: consequences belong to their cause's.
+fn correlate(state: &State, policy: &Policy, made: &mut [(Opening, String)], now: Time) {
+    let ids = made.iter().map(|(it, _)| (it.subject.target().cloned(), it.correlation));
+    let ids: HashMap<_, _> = ids.collect();
+    for (opening, _) in made.iter_mut().filter(|(it, _)| it.correlation == it.id) {
+        let target = opening.subject.target();
+        let cause = target.and_then(|name| cause(state, policy, name.as_str(), now));
+        if let Some(id) = cause.and_then(|cause| ids.get(&Some(cause.clone()))) {
+            opening.correlation = *id;
+        }
+    }
+}
+
+fn opening(
+    state: &State,
+    policy: &Policy,
+    watched: &Watched,
+    kind: Kind,
+    (id, now): (IncidentId, Time),
+) -> Opening {
     let name = &watched.target.name;
     let severity = match (watched.target.priority, &kind) {
         (_, Kind::Flapping) => Severity::Medium,
@@ -60,7 +92,6 @@ fn opening(state: &State, policy: &Policy, watched: &Watched, kind: Kind, now: T
         (Priority::Medium, _) => Severity::High,
         (Priority::Low, _) => Severity::Medium,
     };
-    let id = IncidentId(state.incidents_opened + 1);
     Opening {
         id,
         correlation: correlation(state, policy, watched, now).unwrap_or(id),

@@ -119,8 +119,9 @@ impl World {
                 }
                 continue;
             }
-            if let Some((fact, _)) = due(&self.state, &self.policy, self.now) {
-                self.tell(fact);
+            let facts = due(&self.state, &self.policy, self.now);
+            if !facts.is_empty() {
+                facts.into_iter().for_each(|(fact, _)| self.tell(fact));
                 continue;
             }
             let seed = self.rng.get_seed();
@@ -153,7 +154,8 @@ impl World {
     fn start(&mut self, id: PlanId) {
         let plan = self.plan(id);
         let (digest, before) = (plan.digest(), Captured::default());
-        self.tell(Fact::ActionStarted { plan: id, digest, token: id.0, before });
+        let token = self.state.totals().started + 1;
+        self.tell(Fact::ActionStarted { plan: id, digest, token, before });
         let effect = (self.effects)(&plan);
         self.running.push((self.now.after(effect.after), id, plan.target, effect));
     }
