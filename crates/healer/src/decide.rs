@@ -7,9 +7,10 @@ use std::time::Duration;
 use salve_core::{Name, nanos};
 
 use crate::choice::{Candidate, candidates, rank};
-use crate::gates::{Look, pass};
+use crate::gates::{Look, Work, pass};
 use crate::hold::{Hold, HoldReason};
 use crate::incident::Incident;
+use crate::meta::ActionMeta;
 use crate::phase::Phase;
 use crate::plan::{Odds, Plan, PlanId};
 use crate::policy::Policy;
@@ -67,8 +68,10 @@ pub fn decide(state: &State, policy: &Policy, now: Time, rng: &mut fastrand::Rng
     if decision.next.is_some() {
         return decision;
     }
+    let work = Work::of(state);
     for incident in in_order(state) {
-        match consider(state, policy, incident, now, rng) {
+        let view = View { state, policy, now, work: &work };
+        match consider(view, incident, rng) {
             Some(Ok(next)) => {
                 decision.next = Some(next);
                 break;
@@ -122,14 +125,35 @@ fn in_order(state: &State) -> Vec<&Incident> {
     incidents
 }
 
+/// What all incidents are looked at with.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    state: &'a State,
+    policy: &'a Policy,
+    now: Time,
+    work: &'a Work<'a>,
+}
+
+impl<'a> View<'a> {
+    fn at(
+        self,
+        incident: &'a Incident,
+        watched: &'a Watched,
+        (action, meta): (&'a Name, &'a ActionMeta),
+    ) -> Look<'a> {
+        let Self { state, policy, now, work } = self;
+        let forced = incident.force.is_some();
+        Look { state, policy, now, work, incident, watched, action, meta, plan: None, forced }
+    }
+}
+
 /// What to do for one incident, or why not; nothing to say if it is no matter of doing.
 fn consider(
-    state: &State,
-    policy: &Policy,
+    view: View<'_>,
     incident: &Incident,
-    now: Time,
     rng: &mut fastrand::Rng,
 ) -> Option<Result<Next, HoldReason>> {
+    let View { state, policy, now, .. } = view;
     let target = incident.opening.subject.target()?;
     let watched = state.targets().get(target.as_str())?;
     if symptom(state, policy, incident, now) == Symptom::Gone && incident.force.is_none() {
@@ -137,33 +161,23 @@ fn consider(
     }
     match incident.plan() {
         Some(plan) if incident.phase.is_waiting() => {
-            let look = Look {
-                state,
-                policy,
-                now,
-                incident,
-                watched,
-                action: &plan.action,
-                meta: &plan.meta,
-                plan: Some(plan),
-                forced: plan.forced,
-            };
+            let look = view.at(incident, watched, (&plan.action, &plan.meta));
+            let look = Look { plan: Some(plan), forced: plan.forced, ..look };
             Some(pass(&look).map(|()| Next::Start(plan.id)))
         }
         _ if incident.shadowed => Some(Err(HoldReason::ObserveOnly)),
-        _ => Some(plan(state, policy, incident, watched, now, rng)),
+        _ => Some(plan(view, incident, watched, rng)),
     }
 }
 
 /// Makes a plan of the best candidate that passes every gate.
 fn plan(
-    state: &State,
-    policy: &Policy,
+    view: View<'_>,
     incident: &Incident,
     watched: &Watched,
-    now: Time,
     rng: &mut fastrand::Rng,
 ) -> Result<Next, HoldReason> {
+    let View { state, policy, now, .. } = view;
     let seed = rng.get_seed();
     let own = Step::default();
     let ordered = incident.force.as_ref();
@@ -178,9 +192,7 @@ fn plan(
     let (all, odds) = rank(state, policy, incident, all, rng);
     let mut first_reason = HoldReason::NothingAllowed;
     for (nth, candidate) in all.iter().enumerate() {
-        let Candidate { action, meta, .. } = *candidate;
-        let forced = ordered.is_some();
-        let look = Look { state, policy, now, incident, watched, action, meta, plan: None, forced };
+        let look = view.at(incident, watched, (candidate.action, candidate.meta));
         match pass(&look) {
             Ok(()) => {
                 let made = make(&look, candidate.step, seed, odds, rng);

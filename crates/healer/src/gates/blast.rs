@@ -21,7 +21,7 @@ pub(super) fn gate(look: &Look<'_>) -> Passed {
 
 /// Whether somebody works on a member, for another incident than this one.
 fn is_busy(look: &Look<'_>, member: &Watched) -> bool {
-    look.state.busy_at(&member.target.name, look.incident.id()).is_some()
+    look.work.is_busy(&member.target.name, look.incident.id())
 }
 
 fn few_are_unavailable(look: &Look<'_>, group: &Name, size: u64, busy: u64) -> Passed {

@@ -16,6 +16,7 @@ mod pause;
 mod rates;
 mod stops;
 mod storm;
+mod work;
 
 use salve_core::Name;
 
@@ -30,6 +31,7 @@ use crate::time::Time;
 pub(crate) use dependency::cause;
 pub(crate) use stops::kill_switch_trips;
 pub(crate) use storm::{failing_together, is_calm_again};
+pub(crate) use work::Work;
 
 /// What a gate looks at: everything that is known, and one action that is thought of.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,7 @@ pub(crate) struct Look<'a> {
     pub(crate) state: &'a State,
     pub(crate) policy: &'a Policy,
     pub(crate) now: Time,
+    pub(crate) work: &'a Work<'a>,
     pub(crate) incident: &'a Incident,
     pub(crate) watched: &'a Watched,
     pub(crate) action: &'a Name,

@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 
 use super::{Look, Passed, refuse_if};
 use crate::hold::HoldReason;
-use crate::incident::Incident;
-use crate::phase::Phase;
 use crate::policy::SECOND;
 use crate::time::Time;
 
@@ -19,11 +17,10 @@ pub(super) fn gate(look: &Look<'_>) -> Passed {
     if let Some(until) = next_free(&look.state.starts, limits.total, window, now) {
         return Err(HoldReason::TotalRate { limit: limits.total, until });
     }
-    let busy = look.state.incidents().filter(|it| it.phase.is_busy()).count() as u64;
     let limit = limits.concurrent;
+    let busy = look.work.busy();
     refuse_if(busy >= u64::from(limit), || HoldReason::Concurrency { limit })?;
-    // Only a start has a pace; a plan may be made at any time.
-    match look.plan.and_then(|_| next_free(&look.state.starts, limit, SECOND, now)) {
+    match next_free(&look.state.starts, limit, SECOND, now) {
         Some(until) => Err(HoldReason::Pace { until }),
         None => Ok(()),
     }
@@ -43,13 +40,7 @@ fn next_free(
 
 /// One repair at a target, also while another is watched for whether it lasts.
 fn nobody_else_is_at_it(look: &Look<'_>) -> Passed {
-    let target = &look.watched.target.name;
-    let at_it = |it: &&Incident| {
-        it.id() != look.incident.id()
-            && (it.phase.is_busy() || it.phase == Phase::Soaking)
-            && it.opening.subject.target() == Some(target)
-    };
-    match look.state.incidents().find(at_it).map(Incident::id) {
+    match look.work.at(&look.watched.target.name, look.incident.id()) {
         Some(incident) => Err(HoldReason::TargetBusy { incident }),
         None => Ok(()),
     }
