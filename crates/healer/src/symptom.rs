@@ -1,4 +1,4 @@
-//! Is what is wrong still wrong?
+//! Says whether what is wrong is still wrong.
 
 use crate::incident::{Incident, Subject};
 use crate::kind::Kind;

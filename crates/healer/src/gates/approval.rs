@@ -1,4 +1,4 @@
-//! Has a person approved it, where one has to?
+//! Asks whether a person has approved it, where one has to.
 
 use super::{Look, Passed, refuse_if};
 use crate::hold::HoldReason;

@@ -1,4 +1,4 @@
-//! Can the group bear it?
+//! Asks whether the group can bear it.
 
 use salve_core::Name;
 

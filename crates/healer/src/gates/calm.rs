@@ -1,4 +1,4 @@
-//! Was the target repaired a moment ago, does it flap, or does a person have to look first?
+//! Asks whether the target was repaired a moment ago, flaps, or waits for a person.
 
 use super::{Look, Passed, refuse_if};
 use crate::hold::HoldReason;

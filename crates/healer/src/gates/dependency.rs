@@ -1,4 +1,4 @@
-//! Is the failure explained by something that the target needs?
+//! Asks whether the failure is explained by something that the target needs.
 
 use salve_core::{Known, Name};
 
@@ -16,7 +16,6 @@ pub(super) fn gate(look: &Look<'_>) -> Passed {
 }
 
 /// The root of a target's failure among what it needs: what is down, or has come up a moment ago.
-
 pub(crate) fn cause<'a>(
     state: &'a State,
     policy: &Policy,

@@ -1,4 +1,4 @@
-//! Did the healer itself stand still, so that what it saw is worth nothing?
+//! Asks whether the healer itself stood still, so that what it saw is worth nothing.
 
 use super::{Look, Passed, refuse_if};
 use crate::hold::HoldReason;

@@ -1,4 +1,4 @@
-//! Is automatic repair switched on, by the settings and by people?
+//! Asks whether automatic repair is switched on, by the settings and by people.
 
 use super::{Look, Passed, refuse_if};
 use crate::hold::HoldReason;

@@ -1,4 +1,4 @@
-//! Is it known how the target is, well enough for this action?
+//! Asks whether it is known how the target is, well enough for this action.
 
 use super::{Look, Passed, refuse_if};
 use crate::hold::HoldReason;

@@ -1,4 +1,4 @@
-//! Does another healer have the right to act on the target?
+//! Asks whether another healer has the right to act on the target.
 
 use super::{Look, Passed};
 use crate::hold::HoldReason;

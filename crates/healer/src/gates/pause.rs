@@ -1,4 +1,4 @@
-//! Has anybody paused it, and is maintenance going on?
+//! Asks whether anybody has paused it, and whether maintenance is going on.
 
 use super::{Look, Passed};
 use crate::hold::HoldReason;

@@ -1,4 +1,4 @@
-//! Were there too many actions already, or are too many under way?
+//! Asks whether there were too many actions already, or too many are under way.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! Have too many repairs failed, or did things get worse after one?
+//! Asks whether too many repairs have failed, or things got worse after one.
 
 use super::{Look, Passed, refuse_if};
 use crate::hold::HoldReason;

@@ -1,4 +1,4 @@
-//! Do many fail together, so that no single one of them is to blame?
+//! Asks whether many fail together, so that no single one of them is to blame.
 
 use super::{Look, Passed, refuse_if};
 use crate::gates::cause;
@@ -22,7 +22,6 @@ pub(super) fn gate(look: &Look<'_>) -> Passed {
 }
 
 /// How many of those that the scope covers have failed together just now, if that is a storm.
-
 pub(crate) fn failing_together(
     state: &State,
     policy: &Policy,
@@ -53,7 +52,6 @@ pub(crate) fn failing_together(
 }
 
 /// Whether a storm is over: nobody has joined it for as long as it takes to calm down.
-
 pub(crate) fn is_calm_again(state: &State, policy: &Policy, storm: &Storming, now: Time) -> bool {
     let covered = |it: &&Watched| match &storm.scope {
         Subject::Group(group) => it.group() == Some(group),
