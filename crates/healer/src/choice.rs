@@ -6,7 +6,7 @@ use crate::incident::Incident;
 use crate::kind::Kind;
 use crate::meta::ActionMeta;
 use crate::plan::Odds;
-use crate::policy::{Order, Policy};
+use crate::policy::{Order, Policy, SECOND};
 use crate::posterior::{Prior, Seen};
 use crate::state::{Signature, State};
 use crate::strategy::Step;
@@ -115,9 +115,9 @@ pub(crate) fn rank<'a>(
     (candidates, odds)
 }
 
-/// What a try costs in nanoseconds; nothing is free.
+/// What a try costs in nanoseconds. Below a second the difference is noise, and nothing is free.
 fn cost(odds: &Odds) -> u128 {
-    odds.cost.as_nanos().max(1)
+    odds.cost.max(SECOND).as_nanos()
 }
 
 /// What is thought of an action before anything is known, as its chain says.

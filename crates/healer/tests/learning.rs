@@ -64,6 +64,7 @@ impl Trial {
         self.now = start.max(self.now);
         let before = Captured::default();
         self.tell(Fact::ActionStarted { plan: id, digest, token: id.0, before });
+        self.now = self.now.after(std::time::Duration::from_secs(30));
         self.tell(Fact::ActionFinished { plan: id, result: ActionResult::Done });
         let helped = helps(&action, &mut self.rng);
         let verdict = if helped { Verdict::Recovered } else { Verdict::NotRecovered };

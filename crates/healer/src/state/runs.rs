@@ -1,7 +1,5 @@
 //! Applies what happens to plans: from the decision to the proof.
 
-use std::time::Duration;
-
 use salve_core::Name;
 
 use super::{Applied, Held, MAX_MARKS, MAX_NOTES, State, Temporary, refuse, remember};
@@ -200,7 +198,7 @@ impl State {
             return Ok(());
         }
         run.held = true;
-        incident.unlearned = proof(run, true);
+        incident.unlearned = proof(run, true, incident.phase_since);
         if let Some(until) = run.plan.meta.lasts.map(|time| at.after(time)) {
             let (plan, before) = (run.plan.clone(), run.before.clone());
             let temporary = Temporary { plan, before, until, begun: false };
@@ -264,9 +262,11 @@ impl State {
         let Some(incident) = self.incidents.get_mut(&id) else { return };
         let Some(run) = &incident.run else { return };
         let lost = run.finished.as_ref().is_some_and(|(_, result)| result.is_unknown());
+        // What did not last was judged when its soak began, as what did.
+        let judged = if incident.phase == Phase::Soaking { incident.phase_since } else { at };
         // Nothing is learned from what was cut short from outside.
         let cut = lost && !matches!(run.finished, Some((_, ActionResult::TimedOut)));
-        incident.unlearned = if cut { None } else { proof(run, false) };
+        incident.unlearned = if cut { None } else { proof(run, false, judged) };
         if run.plan.meta.reversible {
             incident.enter(Phase::RollingBack, at);
         } else {
@@ -310,8 +310,7 @@ const fn waiting_for(plan: &Plan) -> Phase {
     if plan.approval { Phase::AwaitingApproval } else { Phase::Planned }
 }
 
-fn proof(run: &Run, success: bool) -> Option<Proof> {
-    let (started, (finished, _)) = (run.started?, run.finished.as_ref()?);
-    let took: Duration = finished.since(started);
+fn proof(run: &Run, success: bool, judged: Time) -> Option<Proof> {
+    let took = judged.since(run.started?);
     Some(Proof { plan: run.plan.id, action: run.plan.action.clone(), success, took })
 }

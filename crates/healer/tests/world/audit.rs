@@ -77,11 +77,11 @@ impl Paper {
                         self.down.insert(target.clone(), at);
                         self.turns.push((at, target.clone()));
                     }
-                    Condition::Healthy | Condition::Degraded => {
-                        if self.down.remove(target).is_some() {
-                            self.up.insert(target.clone(), at);
-                            self.turns.push((at, target.clone()));
-                        }
+                    Condition::Healthy | Condition::Degraded
+                        if self.down.remove(target).is_some() =>
+                    {
+                        self.up.insert(target.clone(), at);
+                        self.turns.push((at, target.clone()));
                     }
                     _ => {}
                 }
@@ -140,12 +140,10 @@ impl Paper {
                     self.soaking.push(*plan);
                 }
             }
-            Fact::Soaked { plan, held } => {
-                if !held {
-                    self.soaking.retain(|it| it != plan);
-                    if self.plans[plan].meta.reversible {
-                        self.busy.push(*plan);
-                    }
+            Fact::Soaked { plan, held: false } => {
+                self.soaking.retain(|it| it != plan);
+                if self.plans[plan].meta.reversible {
+                    self.busy.push(*plan);
                 }
             }
             Fact::RollbackAsked(plan) => {
@@ -194,7 +192,7 @@ impl Paper {
     fn end(&mut self, incident: IncidentId, at: Time) {
         let plans = &self.plans;
         let own = |plan: &PlanId| plans[plan].incident == incident;
-        let helped = self.soaking.iter().any(|plan| own(plan));
+        let helped = self.soaking.iter().any(own);
         let acted = self.has_acted(incident) && !self.escalated.contains(&incident);
         self.soaking.retain(|plan| !own(plan));
         if let (Some(target), true) = (self.target_of(incident), acted) {
@@ -239,7 +237,7 @@ impl Paper {
             fault("inv_22", "in doubt of itself".to_owned());
         }
         self.judge_group(plan, at, policy, fault);
-        self.judge_rates(plan, at, policy, fault);
+        self.judge_rates(plan, at, fault);
         let reduces = plan.meta.reduces_capacity || plan.meta.restarts;
         if opening.kind == Kind::Overload && reduces && auto {
             let left = policy.strategies.find(&opening.kind, "service").unwrap();
@@ -338,13 +336,7 @@ impl Paper {
         }
     }
 
-    fn judge_rates(
-        &self,
-        plan: &Plan,
-        at: Time,
-        policy: &Policy,
-        fault: &mut dyn FnMut(&str, String),
-    ) {
+    fn judge_rates(&self, plan: &Plan, at: Time, fault: &mut dyn FnMut(&str, String)) {
         let hour = Duration::from_secs(3_600);
         // A window of an hour holds what lies less than an hour back.
         let recent: Vec<_> =
