@@ -112,7 +112,7 @@ fn ops() -> impl proptest::strategy::Strategy<Value = Vec<Op>> {
         1 => target().prop_map(Op::Lease),
         2 => Just(Op::Reset),
     ];
-    prop::collection::vec(op, 10..60)
+    prop::collection::vec(op, 10..40)
 }
 
 fn walk(policy: Policy, ops: &[Op], seed: u64) -> World {
@@ -142,7 +142,8 @@ fn act(world: &mut World, op: &Op) {
     let now = world.now;
     match op {
         Op::Observe(at, to) => world.observe(TARGETS[*at], Condition::ALL[*to]),
-        Op::Pass(seconds) => world.pass(*seconds),
+        Op::Pass(seconds) if *seconds < 30 => world.pass(*seconds),
+        Op::Pass(seconds) => world.leap(*seconds),
         Op::Report(at, kind, sure, over) => {
             let kinds = [
                 Kind::DiskFull,
