@@ -70,6 +70,7 @@ mod incident;
 mod intake;
 mod journal;
 mod kind;
+pub mod learn;
 mod lease;
 mod meta;
 mod phase;
