@@ -5,8 +5,8 @@ mod world;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use salve_healer::learn::{Advice, Spread, advice, recurring, statistics, time_to_limit};
-use salve_healer::{ActionMeta, Condition, Fact, Kind, Policy, Step, Strategy, Time};
+use salve_healer::learn::{Advice, Hint, Spread, advice, recurring, statistics, time_to_limit};
+use salve_healer::{ActionMeta, Condition, Fact, Kind, Policy, Severity, Step, Strategy, Time};
 use world::{World, does_nothing, lone, secs};
 
 fn policy() -> Policy {
@@ -32,6 +32,20 @@ fn figures_tell_where_the_time_went() {
     assert_eq!(figures.times.recover.median, secs(11));
     assert_eq!((figures.actions[0].successes, figures.actions[0].failures), (3, 0));
     assert_eq!(figures.actions[0].usual, Some(secs(11)));
+}
+
+#[test]
+fn a_hint_grows_graver_as_its_time_comes_near() {
+    let (disk, kind) = ("disk".into(), Kind::DiskFull);
+    let severity = |step: f64| {
+        let readings: Vec<_> =
+            (0..10).map(|m| (Time::from_secs(60 * m), 80.0 + step * m as f64)).collect();
+        Hint::of(&disk, &kind, &readings, 95.0).map(|hint| hint.severity())
+    };
+    assert_eq!(severity(1.0), Some(Severity::High));
+    assert_eq!(severity(0.1), Some(Severity::Medium));
+    assert_eq!(severity(0.001), Some(Severity::Low));
+    assert_eq!(severity(-1.0), None);
 }
 
 #[test]

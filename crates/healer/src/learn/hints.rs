@@ -20,6 +20,13 @@ pub struct Hint {
 }
 
 impl Hint {
+    /// What readings of a target let expect, as [`time_to_limit`] says.
+    #[must_use]
+    pub fn of(target: &Name, kind: &Kind, readings: &[(Time, f64)], limit: f64) -> Option<Self> {
+        let within = time_to_limit(readings, limit)?;
+        Some(Self { target: target.clone(), kind: kind.clone(), within })
+    }
+
     /// How grave it is: low, and rising as the time comes near.
     #[must_use]
     pub const fn severity(&self) -> Severity {
