@@ -30,7 +30,16 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("crates/fallback", &["order.rs", "cache/life.rs", "single_flight/board.rs"]),
     (
         "crates/healer",
-        &["choice.rs", "decide.rs", "due/", "gates/", "intake.rs", "posterior.rs", "state/", "symptom.rs"],
+        &[
+            "choice.rs",
+            "decide.rs",
+            "due/",
+            "gates/",
+            "intake.rs",
+            "posterior.rs",
+            "state/",
+            "symptom.rs",
+        ],
     ),
     (
         "crates/health",
