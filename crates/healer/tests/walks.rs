@@ -294,7 +294,10 @@ fn the_audit_finds_what_careless_rules_do() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut found = std::collections::BTreeSet::new();
     for seed in 0..400 {
-        let ops = ops().new_tree(&mut runner).unwrap().current();
+        let mut ops = ops().new_tree(&mut runner).unwrap().current();
+        // Short walks seldom flap by themselves; 5 is failed, 2 is healthy, 7 stands alone.
+        let flap = [Op::Observe(7, 5), Op::Pass(1), Op::Observe(7, 2), Op::Pass(1)];
+        ops.splice(0..0, flap.iter().cycle().take(14).cloned());
         let world = walk(careless(policy()), &ops, seed);
         for fault in audit(&world.records, &policy()) {
             found.insert(fault[..6].to_owned());
