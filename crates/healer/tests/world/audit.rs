@@ -34,6 +34,7 @@ struct Paper {
     doubt: Time,
     pauses: HashMap<Name, Scope>,
     windows: HashMap<Name, Window>,
+    suspended: Vec<(Name, Kind, Time)>,
 }
 
 /// What should not have been, each as `inv_NN: what`.
@@ -181,6 +182,9 @@ impl Paper {
             }
             Fact::Harmed(_) => self.harmed = true,
             Fact::HarmEnded => self.harmed = false,
+            Fact::Suspended { signature, action, until } => {
+                self.suspended.push((action.clone(), signature.kind.clone(), *until));
+            }
             Fact::Settled(target) => {
                 self.delays.remove(target);
                 self.blocked.remove(target);
@@ -248,7 +252,10 @@ impl Paper {
             };
             let mild = left.steps.iter().find(|step| {
                 let meta = &policy.actions[&step.action];
-                !meta.reduces_capacity && !meta.restarts && !tried(&step.action)
+                let suspended = self.suspended.iter().any(|(action, kind, until)| {
+                    *action == step.action && *kind == opening.kind && at < *until
+                });
+                !meta.reduces_capacity && !meta.restarts && !tried(&step.action) && !suspended
             });
             if let Some(mild) = mild {
                 fault("inv_24", format!("takes capacity before `{}`", mild.action));
