@@ -9,6 +9,7 @@
 
 mod buckets;
 mod budget;
+mod cause;
 pub mod clock;
 mod config_error;
 mod context;
@@ -38,6 +39,7 @@ mod way;
 
 pub use buckets::Buckets;
 pub use budget::{Budget, BudgetCost, BudgetRule};
+pub use cause::Known;
 pub use config_error::{Check, ConfigError};
 pub use context::{CallContext, Scoped};
 pub use effector::{Effector, Lever, NoSuchLever};

@@ -1,7 +1,7 @@
 //! The graph of targets beside a slow twin, and the cycles that it refuses.
 
 use proptest::prelude::*;
-use salve_core::{Cycle, Dependency, Name, Need, Place, Topology};
+use salve_core::{Cycle, Dependency, Known, Name, Need, Place, Topology};
 
 const NAMES: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
 
@@ -163,4 +163,56 @@ fn a_chain_may_be_longer_than_the_stack_is_deep() {
     let order = topology.order();
     assert_eq!((order[0], order[99_999]), (&name(99_999), &name(0)));
     assert!(topology.set(name(100_000), Place::new().needs(name(0))).is_err());
+}
+
+/// What the graph's own search finds by a walk, here by asking every path.
+fn roots(topology: &Topology, target: &str, known: &[Known]) -> Vec<Name> {
+    let state = |name: &str| known[NAMES.iter().position(|it| *it == name).unwrap()];
+    let mut found = Vec::new();
+    for next in topology.required(target) {
+        match state(next.as_str()) {
+            Known::Up => {}
+            Known::Nothing => found.extend(roots(topology, next.as_str(), known)),
+            Known::Down => {
+                let deeper = roots(topology, next.as_str(), known);
+                if deeper.is_empty() { found.push(next.clone()) } else { found.extend(deeper) }
+            }
+        }
+    }
+    found
+}
+
+proptest! {
+    #[test]
+    fn a_cause_is_a_root_and_is_found_where_there_is_one(
+        steps in steps(),
+        known in prop::collection::vec(0..3_u8, 7),
+    ) {
+        let known: Vec<_> = known
+            .into_iter()
+            .map(|it| [Known::Up, Known::Down, Known::Nothing][usize::from(it)])
+            .collect();
+        let mut topology = Topology::new();
+        for step in steps {
+            match step {
+                Step::Set { target, dependencies, .. } => {
+                    let place = dependencies.iter().fold(Place::new(), |place, (on, needed)| {
+                        if *needed { place.needs(NAMES[*on]) } else { place.can_use(NAMES[*on]) }
+                    });
+                    let _ = topology.set(NAMES[target], place);
+                }
+                Step::Remove(target) => {
+                    topology.remove(NAMES[target]);
+                }
+            }
+        }
+        let state = |name: &str| known[NAMES.iter().position(|it| *it == name).unwrap()];
+        for target in NAMES {
+            let roots = roots(&topology, target, &known);
+            match topology.cause(target, state) {
+                Some(cause) => prop_assert!(roots.contains(cause), "{target}: {cause} of {roots:?}"),
+                None => prop_assert_eq!(roots, Vec::<Name>::new()),
+            }
+        }
+    }
 }

@@ -1,55 +1,9 @@
-//! The engine that tells causes from consequences: dependencies that explain a failure, and
-//! targets that fail together.
+//! The engine that tells one event from many: targets that fail together.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::time::Duration;
 
-use salve_core::{Moment, Name, Need, Ratio, Topology};
-
-/// What is known of a target when somebody asks whether it explains a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// It works, and has for some time.
-    Up,
-    /// It fails, or has failed until a moment ago.
-    Down,
-    /// Nobody watches it, or nothing is known: what it needs may still explain a failure.
-    Nothing,
-}
-
-/// The root of `target`'s failure: a target that it cannot do without, directly or by others that
-/// fail too, and that has no such root itself. The nearest of several.
-pub(crate) fn cause<'a>(
-    topology: &'a Topology,
-    target: &str,
-    known: impl Fn(&str) -> Known,
-) -> Option<&'a Name> {
-    let mut seen = HashSet::new();
-    let mut waiting: VecDeque<_> = required(topology, target).collect();
-    let mut nearest = None;
-    while let Some(name) = waiting.pop_front() {
-        if !seen.insert(name) {
-            continue;
-        }
-        match known(name.as_str()) {
-            Known::Up => {}
-            Known::Nothing => waiting.extend(required(topology, name.as_str())),
-            Known::Down => {
-                // Deeper ones are nearer to the root; there is no way around in circles.
-                waiting.clear();
-                seen.clear();
-                nearest = Some(name);
-                waiting.extend(required(topology, name.as_str()));
-            }
-        }
-    }
-    nearest
-}
-
-fn required<'a>(topology: &'a Topology, target: &str) -> impl Iterator<Item = &'a Name> {
-    let dependencies = topology.dependencies(target).iter();
-    dependencies.filter(|it| it.need == Need::Required).map(|it| &it.on)
-}
+use salve_core::{Moment, Ratio};
 
 /// When failures count as one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

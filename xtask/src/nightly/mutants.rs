@@ -29,6 +29,19 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("crates/degradation", &["ladder.rs", "plan.rs", "rule.rs"]),
     ("crates/fallback", &["order.rs", "cache/life.rs", "single_flight/board.rs"]),
     (
+        "crates/healer",
+        &[
+            "choice.rs",
+            "decide.rs",
+            "due/",
+            "gates/",
+            "intake.rs",
+            "posterior.rs",
+            "state/",
+            "symptom.rs",
+        ],
+    ),
+    (
         "crates/health",
         &["history.rs", "schedule.rs", "score.rs", "state.rs", "suppress.rs", "target.rs"],
     ),

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use salve_core::{Moment, Name};
+use salve_core::{Known, Moment, Name};
 
 use super::{News, Ward};
 use crate::event::Event;
 use crate::history::Condition;
 use crate::state::State;
-use crate::suppress::{Known, Turn, cause};
+use crate::suppress::Turn;
 use crate::target::Change;
 
 impl Ward {
@@ -81,7 +81,7 @@ impl Ward {
 
     /// The failed target that explains the failure of `name`.
     pub(crate) fn cause(&self, name: &str, now: Moment) -> Option<Name> {
-        cause(&self.topology, name, |other| self.known(other, now)).cloned()
+        self.topology.cause(name, |other| self.known(other, now)).cloned()
     }
 
     fn known(&self, name: &str, now: Moment) -> Known {

@@ -1,0 +1,128 @@
+//! Which action comes next: the best chance for its cost, among those that are allowed.
+
+use salve_core::Name;
+
+use crate::incident::Incident;
+use crate::kind::Kind;
+use crate::meta::ActionMeta;
+use crate::plan::Odds;
+use crate::policy::{Order, Policy, SECOND};
+use crate::posterior::{Prior, Seen};
+use crate::state::{Signature, State};
+use crate::strategy::Step;
+use crate::time::Time;
+
+/// A step that may still be tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate<'a> {
+    pub(crate) step: &'a Step,
+    pub(crate) action: &'a Name,
+    pub(crate) meta: &'a ActionMeta,
+}
+
+/// The steps that may still be tried, in the order of the chain; none means that a person is called.
+pub(crate) fn candidates<'a>(
+    state: &State,
+    policy: &'a Policy,
+    incident: &Incident,
+    now: Time,
+) -> Vec<Candidate<'a>> {
+    let Some(signature) = state.signature(incident.id()) else { return Vec::new() };
+    let Some(chain) = policy.strategies.find(&signature.kind, signature.class.as_str()) else {
+        return Vec::new();
+    };
+    let left = chain.steps.iter().filter(|step| match incident.tried(step.action.as_str()) {
+        Some(tried) => !tried.given_up && tried.attempts < step.attempts,
+        None => true,
+    });
+    let known = left.filter_map(|step| {
+        let (action, meta) = policy.actions.get_key_value(&step.action)?;
+        let allowed = is_allowed(state, policy, &signature, action, now);
+        allowed.then_some(Candidate { step, action, meta })
+    });
+    let all: Vec<_> = known.collect();
+    let all = without(all, |it| {
+        let takes = it.meta.restarts || it.meta.reduces_capacity;
+        // Taking capacity from what is overloaded makes it worse.
+        takes && signature.kind == Kind::Overload
+    });
+    // However promising: a person is asked only when nothing else is left.
+    without(all, |it| policy.needs_approval(it.action.as_str(), it.meta))
+}
+
+/// Leaves out those that are the last resort, if there are others.
+fn without<'a>(
+    all: Vec<Candidate<'a>>,
+    last_resort: impl Fn(&Candidate<'a>) -> bool,
+) -> Vec<Candidate<'a>> {
+    let others: Vec<_> = all.iter().copied().filter(|it| !last_resort(it)).collect();
+    if others.is_empty() { all } else { others }
+}
+
+pub(crate) fn is_allowed(
+    state: &State,
+    policy: &Policy,
+    signature: &Signature,
+    action: &Name,
+    now: Time,
+) -> bool {
+    let forbidden = policy.forbidden.contains(action);
+    let suspended = state
+        .suspensions()
+        .iter()
+        .any(|it| it.action == *action && it.signature == *signature && now < it.until);
+    !forbidden && !suspended
+}
+
+/// Puts the candidates in order, the best first, and says what was thought of each.
+///
+/// Where tries are independent, the expected time to recovery is least when they are ordered by
+/// probability over cost. The probability is drawn (Thompson 1933), so that what is not known well
+/// gets its chance. A step that was begun is finished first.
+pub(crate) fn rank<'a>(
+    state: &State,
+    policy: &Policy,
+    incident: &Incident,
+    mut candidates: Vec<Candidate<'a>>,
+    rng: &mut fastrand::Rng,
+) -> (Vec<Candidate<'a>>, Vec<Odds>) {
+    let signature = state.signature(incident.id());
+    let arm = |action: &Name| {
+        signature.as_ref().and_then(|it| state.knowledge().arm(it, action.as_str()))
+    };
+    let mut odds: Vec<_> = candidates
+        .iter()
+        .map(|it| {
+            let known = arm(it.action);
+            let seen = known.map_or(Seen::default(), |arm| arm.seen);
+            let usual = known.and_then(|arm| arm.usual()).unwrap_or(it.meta.cost);
+            let drawn = seen.draw(&it.step.prior, rng);
+            let cost = usual.saturating_add(it.meta.disruption);
+            Odds { action: it.action.clone(), drawn, cost }
+        })
+        .collect();
+    let begun = |action: &Name| incident.tried(action.as_str()).is_some();
+    let better = |a: &Odds, b: &Odds| {
+        let by_cost = match policy.choice.order {
+            Order::Fixed => std::cmp::Ordering::Equal,
+            Order::Learned => (u128::from(b.drawn) * cost(a)).cmp(&(u128::from(a.drawn) * cost(b))),
+        };
+        begun(&b.action).cmp(&begun(&a.action)).then(by_cost)
+    };
+    odds.sort_by(better);
+    let place = |it: &Candidate<'_>| odds.iter().position(|odd| odd.action == *it.action);
+    candidates.sort_by_key(place);
+    (candidates, odds)
+}
+
+/// What a try costs in nanoseconds. Below a second the difference is noise, and nothing is free.
+fn cost(odds: &Odds) -> u128 {
+    odds.cost.max(SECOND).as_nanos()
+}
+
+/// What is thought of an action before anything is known, as its chain says.
+pub(crate) fn prior(policy: &Policy, signature: &Signature, action: &str) -> Prior {
+    let chain = policy.strategies.find(&signature.kind, signature.class.as_str());
+    let step = chain.and_then(|chain| chain.steps.iter().find(|step| step.action == action));
+    step.map_or(Prior::default(), |step| step.prior)
+}

@@ -1,0 +1,38 @@
+//! Asks whether the failure is explained by something that the target needs.
+
+use salve_core::{Known, Name};
+
+use super::{Look, Passed};
+use crate::hold::HoldReason;
+use crate::policy::Policy;
+use crate::state::State;
+use crate::time::Time;
+
+pub(super) fn gate(look: &Look<'_>) -> Passed {
+    match cause(look.state, look.policy, look.watched.target.name.as_str(), look.now) {
+        Some(cause) => Err(HoldReason::Dependency { cause: cause.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// The root of a target's failure among what it needs: what is down, or has come up a moment ago.
+pub(crate) fn cause<'a>(
+    state: &'a State,
+    policy: &Policy,
+    target: &str,
+    now: Time,
+) -> Option<&'a Name> {
+    state.targets().topology().cause(target, |name| {
+        let Some(watched) = state.targets().get(name) else { return Known::Nothing };
+        // Down until it is known to be up: a restart or a silence does not acquit it.
+        if watched.down_since.is_some() {
+            Known::Down
+        } else if !watched.condition.is_up() {
+            Known::Nothing
+        } else if watched.came_up.is_some_and(|at| now.since(at) < policy.aftermath) {
+            Known::Down
+        } else {
+            Known::Up
+        }
+    })
+}

@@ -1,0 +1,64 @@
+//! Asks whether many fail together, so that no single one of them is to blame.
+
+use super::{Look, Passed, refuse_if};
+use crate::gates::cause;
+use crate::hold::HoldReason;
+use crate::incident::Subject;
+use crate::policy::Policy;
+use crate::state::{State, Storming, Watched};
+use crate::time::Time;
+
+pub(super) fn gate(look: &Look<'_>) -> Passed {
+    if !look.meta.is_drastic() || look.forced {
+        return Ok(());
+    }
+    let own = look.watched.group().cloned().map(Subject::Group);
+    for scope in own.into_iter().chain([Subject::Everything]) {
+        let known = look.state.storms().iter().any(|storm| storm.scope == scope);
+        let storm = known || failing_together(look.state, look.policy, &scope, look.now).is_some();
+        refuse_if(storm, || HoldReason::Storm { scope })?;
+    }
+    Ok(())
+}
+
+/// How many of those that the scope covers have failed together just now, if that is a storm.
+pub(crate) fn failing_together(
+    state: &State,
+    policy: &Policy,
+    scope: &Subject,
+    now: Time,
+) -> Option<u64> {
+    let rule = &policy.storm;
+    let fresh = |it: &&Watched| it.down_since.is_some_and(|at| now.since(at) <= rule.within);
+    let all = state.targets().iter();
+    match scope {
+        Subject::Target(_) => None,
+        Subject::Group(group) => {
+            let size = all.filter(|it| it.group() == Some(group)).count() as u64;
+            let failing = state.targets().members(group).filter(fresh).count() as u64;
+            let many = failing >= rule.at_least && rule.share.reached_by(failing, size);
+            many.then_some(failing)
+        }
+        Subject::Everything => {
+            let failing: Vec<_> = all.filter(fresh).collect();
+            if (failing.len() as u64) < rule.independent {
+                return None;
+            }
+            let own = |it: &&&Watched| cause(state, policy, it.target.name.as_str(), now).is_none();
+            let failing = failing.iter().filter(own).count() as u64;
+            (failing >= rule.independent).then_some(failing)
+        }
+    }
+}
+
+/// Whether a storm is over: nobody has joined it for as long as it takes to calm down.
+pub(crate) fn is_calm_again(state: &State, policy: &Policy, storm: &Storming, now: Time) -> bool {
+    let covered = |it: &&Watched| match &storm.scope {
+        Subject::Group(group) => it.group() == Some(group),
+        _ => true,
+    };
+    let last = state.targets().iter().filter(covered).filter_map(|it| it.down_since).max();
+    let last = last.unwrap_or(storm.since).max(storm.since);
+    now.since(last) >= policy.storm.cooldown
+        && failing_together(state, policy, &storm.scope, now).is_none()
+}

@@ -1,0 +1,150 @@
+//! What to change, each with the evidence for it.
+
+use std::time::Duration;
+
+use salve_core::Name;
+
+use crate::incident::{IncidentId, Resolution};
+use crate::kind::Kind;
+use crate::policy::Policy;
+use crate::state::{Past, State};
+use crate::time::Time;
+
+/// The same thing going wrong again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recurring {
+    /// With which target.
+    pub target: Name,
+    /// What.
+    pub kind: Kind,
+    /// Which incidents, the oldest first.
+    pub incidents: Vec<IncidentId>,
+    /// The hour of the day, from the journal's begin on, in which most of them began, if more than
+    /// half of at least four did.
+    pub hour: Option<u8>,
+    /// How many of them followed a change.
+    pub after_change: usize,
+}
+
+/// Something that is worth changing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// A repair does not last: look for the root.
+    FindTheRoot(Recurring),
+    /// An action has never helped: take it out of the chain.
+    DropAction {
+        /// For which kind.
+        kind: Kind,
+        /// For which class.
+        class: Name,
+        /// The action.
+        action: Name,
+        /// How often it was tried.
+        failures: u64,
+    },
+    /// Most incidents of this kind end by themselves before anything is done: be slower to convict.
+    RaiseThreshold {
+        /// With which target.
+        target: Name,
+        /// How many ended by themselves.
+        by_itself: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// Detection takes most of the time that the target is broken: look more often.
+    ShortenInterval {
+        /// The target.
+        target: Name,
+        /// The median time until an incident is opened.
+        detect: Duration,
+        /// The median time that it is broken.
+        recover: Duration,
+    },
+    /// A chain names an action that nobody has registered.
+    RegisterAction(Name),
+}
+
+/// Fewer incidents are no pattern.
+const ENOUGH: usize = 3;
+/// Fewer tries are no proof that an action never helps.
+const TRIES: u64 = 5;
+
+/// What has gone wrong with the same target at least three times within this time.
+#[must_use]
+pub fn recurring(state: &State, now: Time, within: Duration) -> Vec<Recurring> {
+    let mut found: Vec<(Recurring, Vec<Time>)> = Vec::new();
+    for past in state.past().filter(|it| now.since(it.opened) <= within) {
+        let Some(target) = past.subject.target() else { continue };
+        let same = |it: &(Recurring, _)| it.0.target == *target && it.0.kind == past.kind;
+        let at = found.iter().position(same).unwrap_or_else(|| {
+            let (target, kind) = (target.clone(), past.kind.clone());
+            let new =
+                Recurring { target, kind, incidents: Vec::new(), hour: None, after_change: 0 };
+            found.push((new, Vec::new()));
+            found.len() - 1
+        });
+        let (known, times) = &mut found[at];
+        known.incidents.push(past.id);
+        known.after_change += usize::from(past.change.is_some());
+        times.push(past.opened);
+    }
+    found.retain(|(it, _)| it.incidents.len() >= ENOUGH);
+    let with_hour =
+        found.into_iter().map(|(it, times)| Recurring { hour: usual_hour(&times), ..it });
+    with_hour.collect()
+}
+
+fn usual_hour(times: &[Time]) -> Option<u8> {
+    let mut hours = [0_usize; 24];
+    for time in times {
+        hours[(time.as_nanos() / 3_600_000_000_000 % 24) as usize] += 1;
+    }
+    let most = (0..24_u8).max_by_key(|hour| hours[usize::from(*hour)])?;
+    (times.len() > ENOUGH && hours[usize::from(most)] * 2 > times.len()).then_some(most)
+}
+
+/// What is worth changing, as the last 30 days show.
+#[must_use]
+pub fn advice(state: &State, policy: &Policy, now: Time) -> Vec<Advice> {
+    let month = Duration::from_secs(30 * 24 * 3_600);
+    let mut advice: Vec<_> =
+        recurring(state, now, month).into_iter().map(Advice::FindTheRoot).collect();
+    let useless =
+        state.knowledge().arms().filter(|(.., arm)| arm.successes == 0 && arm.failures >= TRIES);
+    advice.extend(useless.map(|(signature, action, arm)| Advice::DropAction {
+        kind: signature.kind.clone(),
+        class: signature.class.clone(),
+        action: action.clone(),
+        failures: arm.failures,
+    }));
+    for watched in state.targets().iter() {
+        let target = &watched.target.name;
+        let own = |it: &&Past| it.subject.target() == Some(target) && now.since(it.opened) <= month;
+        let past: Vec<&Past> = state.past().filter(own).collect();
+        advice.extend(by_itself(target, &past));
+        advice.extend(late(target, &past));
+    }
+    let missing = policy.missing_actions().into_iter().cloned();
+    advice.extend(missing.map(Advice::RegisterAction));
+    advice
+}
+
+fn by_itself(target: &Name, past: &[&Past]) -> Option<Advice> {
+    let idle = |it: &&&Past| it.how == Resolution::ByItself && it.tried.is_empty() && !it.escalated;
+    let (by_itself, of) = (past.iter().filter(idle).count(), past.len());
+    let most = of >= ENOUGH && by_itself * 2 > of;
+    most.then(|| Advice::RaiseThreshold { target: target.clone(), by_itself, of })
+}
+
+fn late(target: &Name, past: &[&Past]) -> Option<Advice> {
+    let repaired: Vec<_> = past.iter().filter(|it| it.how == Resolution::Repaired).collect();
+    if repaired.len() < ENOUGH {
+        return None;
+    }
+    let spread =
+        |time: fn(&Past) -> Duration| super::Spread::of(repaired.iter().map(|it| time(it)));
+    let detect = spread(|it| it.opened.since(it.since)).median;
+    let recover = spread(|it| it.ended.since(it.since).saturating_sub(it.spent.soaking)).median;
+    let most = detect * 2 > recover;
+    most.then(|| Advice::ShortenInterval { target: target.clone(), detect, recover })
+}
