@@ -1,0 +1,178 @@
+//! A journal in an SQLite file, behind one thread that does all the writing.
+
+mod store;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use salve_core::{Check, ConfigError};
+use salve_healer::{BoxFuture, Head, Journal, JournalError, Record};
+use tokio::sync::oneshot;
+
+use crate::redaction::Redaction;
+use store::Store;
+
+/// Where a journal is and how it is kept.
+#[derive(Clone, Debug)]
+pub struct SqliteConfig {
+    /// The file. Nothing else should be kept in it. Made if it is not there.
+    pub file: PathBuf,
+    /// Where the head is kept as well, so that a journal whose end was cut off is found out. Best on
+    /// another disk. Default none.
+    pub anchor: Option<PathBuf>,
+    /// How long to wait while another process holds the file. Default 1 s; 1 ms to 1 min.
+    pub busy_timeout: Duration,
+    /// How large the file may get; when it is full, nothing more is written. Default none; 64 KiB or
+    /// more.
+    pub max_bytes: Option<u64>,
+    /// What is taken out of records.
+    pub redaction: Redaction,
+}
+
+impl SqliteConfig {
+    /// The default settings for a journal in `file`.
+    #[must_use]
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Self {
+            file: file.into(),
+            anchor: None,
+            busy_timeout: Duration::from_secs(1),
+            max_bytes: None,
+            redaction: Redaction::new(),
+        }
+    }
+
+    /// Keeps the head in `file` as well.
+    #[must_use]
+    pub fn with_anchor(mut self, file: impl Into<PathBuf>) -> Self {
+        self.anchor = Some(file.into());
+        self
+    }
+
+    /// Sets how long to wait while another process holds the file.
+    #[must_use]
+    pub const fn with_busy_timeout(mut self, timeout: Duration) -> Self {
+        self.busy_timeout = timeout;
+        self
+    }
+
+    /// Sets how large the file may get.
+    #[must_use]
+    pub const fn with_max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets what is taken out of records.
+    #[must_use]
+    pub fn with_redaction(mut self, redaction: Redaction) -> Self {
+        self.redaction = redaction;
+        self
+    }
+
+    /// Checks every setting.
+    ///
+    /// # Errors
+    /// Names the first field that is out of bounds, its value and the bound.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let (least, most) = (Duration::from_millis(1), Duration::from_secs(60));
+        let check = Check::room("journal");
+        if let Some(bytes) = self.max_bytes {
+            check.range("max_bytes", bytes, 64 * 1024, u64::MAX)?;
+        }
+        check.duration("busy_timeout", self.busy_timeout, least, most)
+    }
+}
+
+/// A journal in an SQLite file: write-ahead log, every commit forced to the disk before it is
+/// acknowledged.
+///
+/// All work is done by one thread of its own, in the order in which it was asked for. When the last
+/// handle is dropped, the thread ends after what it was asked for.
+///
+/// # Invariants
+/// 1. A record is acknowledged after it is durable, and the head is kept elsewhere after that: the
+///    head elsewhere is never ahead of the journal.
+/// 2. Records are in the order of their numbers, without a gap.
+pub struct SqliteJournal {
+    jobs: mpsc::Sender<Job>,
+    file: PathBuf,
+}
+
+/// What the thread is asked to do, and whom it answers.
+enum Job {
+    Append(Vec<Record>, oneshot::Sender<Result<Head, JournalError>>),
+    Read { after: u64, at_most: usize, answer: oneshot::Sender<Result<Vec<Record>, JournalError>> },
+    Head(oneshot::Sender<Result<Head, JournalError>>),
+}
+
+impl SqliteJournal {
+    /// Opens a journal, or makes an empty one, and verifies the whole chain. Blocks the thread for
+    /// as long as that takes.
+    ///
+    /// # Errors
+    /// [`JournalError::Tampered`] and [`JournalError::Truncated`] if the chain or the head that was
+    /// kept elsewhere says so; [`JournalError::Unreadable`] if it is no journal, or a later version's,
+    /// or damaged; [`JournalError::Unwritable`] if it cannot be made or a setting is out of bounds.
+    pub fn open(config: &SqliteConfig) -> Result<Self, JournalError> {
+        let settings = config.validate();
+        settings.map_err(|error| JournalError::Unwritable(error.to_string()))?;
+        let mut store = Store::open(config)?;
+        let (jobs, asked) = mpsc::channel();
+        thread::Builder::new()
+            .name("salve-journal".to_owned())
+            .spawn(move || asked.into_iter().for_each(|job| store.work(job)))
+            .map_err(|error| JournalError::Unwritable(error.to_string()))?;
+        Ok(Self { jobs, file: config.file.clone() })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    async fn ask<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, JournalError>>) -> Job,
+    ) -> Result<T, JournalError> {
+        let ended = || JournalError::Unwritable("its thread has ended".to_owned());
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(job(answer)).map_err(|_| ended())?;
+        answered.await.unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+impl Store {
+    fn work(&mut self, job: Job) {
+        // Whoever asked may have gone; what was written stays written.
+        match job {
+            Job::Append(records, answer) => drop(answer.send(self.append(&records))),
+            Job::Read { after, at_most, answer } => drop(answer.send(self.read(after, at_most))),
+            Job::Head(answer) => drop(answer.send(self.head())),
+        }
+    }
+}
+
+impl Journal for SqliteJournal {
+    fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<Head, JournalError>> {
+        Box::pin(self.ask(|answer| Job::Append(records.to_vec(), answer)))
+    }
+
+    fn read(&self, after: u64, at_most: usize) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
+        Box::pin(self.ask(move |answer| Job::Read { after, at_most, answer }))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Head, JournalError>> {
+        Box::pin(self.ask(Job::Head))
+    }
+}
+
+impl fmt::Debug for SqliteJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteJournal").field("file", &self.file).finish_non_exhaustive()
+    }
+}
