@@ -50,6 +50,7 @@
 //!
 //! Features: `sqlite` (default). [`MemoryJournal`] is always there.
 
+#[cfg(feature = "sqlite")]
 mod anchor;
 mod chain;
 mod memory;
