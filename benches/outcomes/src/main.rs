@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &Command) {
-    let everybody = players::KNOWN.iter().chain([&oracle::CLAIRVOYANT]);
+    let everybody = players::KNOWN.iter().chain([&oracle::CLAIRVOYANT, &players::OURS]);
     let chosen: Vec<Entry> =
         everybody.filter(|entry| entry.name.contains(&command.players)).copied().collect();
     let rows = tournament::play(&chosen, &command.scenarios, command.seed);

@@ -1,0 +1,137 @@
+//! Whether one part of a dependency is alive, and how it is let back in when it comes to life.
+
+use std::time::Duration;
+
+use salve_core::Moment;
+
+use crate::suspicion::Suspicion;
+
+/// The state of one part: all of it, a scope, or a replica.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pulse {
+    suspicion: Suspicion,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum State {
+    #[default]
+    Alive,
+    Dead {
+        since: Moment,
+        next_probe: Moment,
+    },
+    /// It has answered again, and gets more by and by.
+    Waking {
+        since: Moment,
+    },
+}
+
+/// What a pulse says of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Go,
+    /// It is held to be dead, and this call finds out.
+    Probe,
+    /// Not now.
+    Wait,
+}
+
+/// How often the dead are asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probing {
+    pub(crate) shortest: Duration,
+    pub(crate) longest: Duration,
+}
+
+impl Probing {
+    /// The wait after a probe, as a share of how long it has been dead: so the time that is lost
+    /// before life is noticed stays small beside the time that was lost anyhow.
+    const SHARE: f64 = 0.03;
+
+    fn wait(&self, dead_for: Duration) -> Duration {
+        dead_for.mul_f64(Self::SHARE).clamp(self.shortest, self.longest)
+    }
+}
+
+/// The share of calls that is let in again at first.
+const FIRST_SHARE: f64 = 0.2;
+/// After which it doubles.
+const DOUBLES_IN: Duration = Duration::from_millis(25);
+
+impl Pulse {
+    pub(crate) const fn is_dead(&self) -> bool {
+        matches!(self.state, State::Dead { .. })
+    }
+
+    pub(crate) const fn next_probe(&self) -> Option<Moment> {
+        match self.state {
+            State::Dead { next_probe, .. } => Some(next_probe),
+            _ => None,
+        }
+    }
+
+    /// Asks for a call; a probe is counted as sent.
+    pub(crate) fn ask(
+        &mut self,
+        probing: &Probing,
+        now: Moment,
+        rng: &mut fastrand::Rng,
+    ) -> Verdict {
+        match self.state {
+            State::Alive => Verdict::Go,
+            State::Dead { since, next_probe } => {
+                if now < next_probe {
+                    return Verdict::Wait;
+                }
+                let wait = probing.wait(now.since(since)).mul_f64(0.75 + 0.5 * rng.f64());
+                self.state = State::Dead { since, next_probe: now.after(wait) };
+                Verdict::Probe
+            }
+            State::Waking { since } => {
+                let doublings = now.since(since).as_secs_f64() / DOUBLES_IN.as_secs_f64();
+                let share = FIRST_SHARE * doublings.exp2();
+                if share >= 1.0 {
+                    self.state = State::Alive;
+                    return Verdict::Go;
+                }
+                if rng.f64() < share { Verdict::Go } else { Verdict::Wait }
+            }
+        }
+    }
+
+    /// Notes a result; `true` if it has just died.
+    pub(crate) fn note(&mut self, failed: bool, certainty: f64, now: Moment) -> Change {
+        match self.state {
+            State::Dead { .. } if failed => Change::None,
+            State::Dead { .. } => {
+                self.suspicion.clear();
+                self.state = State::Waking { since: now };
+                Change::Woke
+            }
+            State::Alive | State::Waking { .. } => {
+                self.suspicion.note(failed);
+                if !self.suspicion.reaches(certainty) {
+                    return Change::None;
+                }
+                self.state = State::Dead { since: now, next_probe: now };
+                Change::Died
+            }
+        }
+    }
+
+    /// Asks soon again, since others of its kind have come to life.
+    pub(crate) fn probe_now(&mut self, now: Moment) {
+        if let State::Dead { next_probe, .. } = &mut self.state {
+            *next_probe = (*next_probe).min(now);
+        }
+    }
+}
+
+/// What a result changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    None,
+    Died,
+    Woke,
+}

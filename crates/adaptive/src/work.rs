@@ -1,0 +1,54 @@
+//! What further attempts are paid with: work, and not their number.
+
+use std::time::Duration;
+
+/// A budget in units of one ordinary call's work.
+///
+/// A failure that comes at once has cost the other side nearly nothing, so most of what its
+/// attempt cost is given back; one that used up its time gives nothing back.
+#[derive(Clone, Debug)]
+pub(crate) struct Work {
+    units: f64,
+    /// For retries after overload, which make it worse.
+    congested: f64,
+    /// The usual latency in seconds.
+    usual: f64,
+}
+
+impl Work {
+    const EACH_CALL: f64 = 0.15;
+    const EACH_CALL_CONGESTED: f64 = 0.05;
+    const MOST: f64 = 20.0;
+    const SMOOTHING: f64 = 0.02;
+
+    pub(crate) const fn new() -> Self {
+        Self { units: Self::MOST / 2.0, congested: 2.0, usual: 0.0 }
+    }
+
+    pub(crate) fn call(&mut self) {
+        self.units = (self.units + Self::EACH_CALL).min(Self::MOST);
+        self.congested = (self.congested + Self::EACH_CALL_CONGESTED).min(Self::MOST / 4.0);
+    }
+
+    pub(crate) fn succeeded(&mut self, took: Duration) {
+        let took = took.as_secs_f64();
+        self.usual += (took - self.usual) * if self.usual == 0.0 { 1.0 } else { Self::SMOOTHING };
+    }
+
+    /// Gives back what a failed attempt did not use.
+    pub(crate) fn failed(&mut self, took: Duration) {
+        if self.usual > 0.0 {
+            let unused = 1.0 - took.as_secs_f64() / self.usual;
+            self.units = (self.units + unused.max(0.0)).min(Self::MOST);
+        }
+    }
+
+    pub(crate) fn pay(&mut self, congested: bool) -> bool {
+        let account = if congested { &mut self.congested } else { &mut self.units };
+        let pays = *account >= 1.0;
+        if pays {
+            *account -= 1.0;
+        }
+        pays
+    }
+}
