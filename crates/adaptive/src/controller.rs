@@ -7,6 +7,7 @@ use salve_core::{Class, Moment, Reason};
 use slab::Slab;
 
 use crate::limit::Limit;
+use crate::overtime::Overtime;
 use crate::pace::Pace;
 use crate::pulse::{Change, Probing, Pulse, Verdict};
 use crate::routes::Routes;
@@ -16,6 +17,9 @@ use crate::worth::Worth;
 
 /// A call, from its arrival to its end. Numbers are used again.
 pub type CallId = usize;
+
+/// An attempt, from its sending to its end. Numbers are used again.
+pub type AttemptId = usize;
 
 /// What is known of a call that arrives.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +56,8 @@ pub enum Act {
     Send {
         /// Whose attempt.
         call: CallId,
+        /// Which.
+        attempt: AttemptId,
         /// Where.
         replica: u32,
     },
@@ -92,8 +98,23 @@ struct Call {
     place: Place,
     /// Until when it waits for a place.
     patient_until: Moment,
-    is_congested: bool,
     epoch: u64,
+    /// How many of its attempts are under way.
+    under_way: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    call: CallId,
+    /// Of the call, whose number may have gone to another.
+    epoch: u64,
+    serial: u64,
+    replica: u32,
+    scope: Option<u32>,
+    sent: Moment,
+    is_stuck: bool,
+    /// Whether it was sent beside one that is overdue.
+    is_second: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +143,14 @@ pub struct Controller {
     pace: Pace,
     worth: Worth,
     work: Work,
+    overtime: Overtime,
+    attempts: Slab<Attempt>,
+    /// Attempts in the order of sending, until they are overdue.
+    sent: VecDeque<(AttemptId, u64)>,
+    serial: u64,
     under_way: u32,
+    /// Of those, how many are overdue.
+    stuck: u32,
     acts: VecDeque<Act>,
     rng: fastrand::Rng,
 }
@@ -150,7 +178,12 @@ impl Controller {
             pace: Pace::default(),
             worth: Worth::default(),
             work: Work::new(),
+            overtime: Overtime::new(),
+            attempts: Slab::new(),
+            sent: VecDeque::new(),
+            serial: 0,
             under_way: 0,
+            stuck: 0,
             acts: VecDeque::new(),
             rng: fastrand::Rng::with_seed(seed),
             settings,
@@ -172,8 +205,8 @@ impl Controller {
             last_replica: None,
             place: Place::InLine,
             patient_until: Moment::ZERO,
-            is_congested: false,
             epoch: self.epoch,
+            under_way: 0,
         });
         if !self.worth.admits(ask.class, now, &mut self.rng) {
             self.refuse(call, Reason::Shed);
@@ -187,37 +220,92 @@ impl Controller {
     }
 
     /// An attempt ended.
-    pub fn ended(&mut self, call: CallId, replica: u32, took: Duration, how: Ended, now: Moment) {
-        self.under_way = self.under_way.saturating_sub(1);
+    pub fn ended(&mut self, attempt: AttemptId, how: Ended, now: Moment) {
+        let Some(ended) = self.attempts.try_remove(attempt) else { return };
+        let took = now.since(ended.sent);
+        let under_way = self.counted();
+        self.under_way -= 1;
+        self.stuck -= u32::from(ended.is_stuck);
         let failed = match how {
             Ended::Success => Some(false),
             Ended::Failure | Ended::TimedOut => Some(true),
             Ended::TurnedAway | Ended::NotSent | Ended::Cancelled => None,
         };
-        self.routes.ended(replica, took, failed, now);
-        let scope = self.calls.get(call).and_then(|one| one.ask.scope);
+        self.routes.ended(ended.replica, took, failed, how == Ended::TurnedAway, now);
         if let Some(failed) = failed {
-            self.note_life(scope, failed, now);
+            self.note_life(ended.scope, failed, now);
+        }
+        if ended.is_second {
+            self.overtime.second_ended(how == Ended::Success);
+            if how == Ended::Success {
+                self.work.give_back();
+            }
         }
         match how {
             Ended::Success => {
                 self.work.succeeded(took);
+                self.overtime.sample(took);
                 self.pace.note(false, now);
-                self.limit.sample(took, self.under_way + 1, now);
+                self.limit.sample(took, under_way, now);
             }
             Ended::TurnedAway => {
                 self.pace.note(true, now);
                 self.work.failed(took);
             }
-            Ended::TimedOut => self.limit.sample(took, self.under_way + 1, now),
+            Ended::TimedOut => self.limit.sample(took, under_way, now),
             Ended::Failure => self.work.failed(took),
             Ended::NotSent | Ended::Cancelled => {}
         }
-        match how {
-            Ended::Success | Ended::Cancelled => self.remove(call),
-            _ => self.again(call, how, now),
+        if let Some(call) = self.calls.get_mut(ended.call).filter(|call| call.epoch == ended.epoch) {
+            call.under_way -= 1;
+            if how == Ended::Success {
+                self.remove(ended.call);
+            } else if call.under_way == 0 {
+                if how == Ended::Cancelled {
+                    self.remove(ended.call);
+                } else {
+                    self.again(ended.call, how, now);
+                }
+            }
         }
         self.pump(now);
+    }
+
+    /// How many attempts count against the limit. Those that are stuck do not while the others
+    /// are quick: they hold no worker that quick ones could have.
+    fn counted(&self) -> u32 {
+        if self.limit.is_quick() { self.under_way - self.stuck } else { self.under_way }
+    }
+
+    /// Finds the attempts that have become overdue, and sends others beside them where that pays.
+    fn look_for_stuck(&mut self, now: Moment) {
+        let Some(overdue) = self.overtime.overdue() else { return };
+        while let Some(&(id, serial)) = self.sent.front() {
+            let Some(attempt) = self.attempts.get_mut(id).filter(|one| one.serial == serial) else {
+                self.sent.pop_front();
+                continue;
+            };
+            if now.since(attempt.sent) < overdue {
+                return;
+            }
+            attempt.is_stuck = true;
+            self.stuck += 1;
+            self.sent.pop_front();
+            let Attempt { call, epoch, replica, sent, .. } = *attempt;
+            self.routes.overdue(replica, now.since(sent));
+            let alone = self.calls.get(call).is_some_and(|c| c.epoch == epoch && c.under_way == 1);
+            if alone
+                && self.limit.is_quick()
+                && !self.pace.is_bound()
+                && !self.whole.is_dead()
+                && self.limit.admits(self.counted())
+                && self.overtime.is_worth_it(&mut self.rng)
+                && self.calls[call].attempts < self.settings.max_attempts
+                && self.work.pay(false)
+            {
+                self.send(call, true, now);
+            }
+        }
     }
 
     /// The caller of a call that is not under way has gone, or its deadline has passed.
@@ -231,9 +319,17 @@ impl Controller {
         self.pump(now);
     }
 
+    /// For a look inside.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn state(&self) -> String {
+        format!("under way {} stuck {} limit {:.1} quick {} {:?} {:?} {:?} lines {:?} {:?} {:?}", self.under_way, self.stuck, self.limit.get(), self.limit.is_quick(), self.overtime, self.work, self.worth, self.lines.each_ref().map(VecDeque::len), self.pace, self.routes)
+    }
+
     /// Time has passed.
     pub fn tick(&mut self, now: Moment) {
-        self.limit.look(self.under_way, now);
+        self.limit.look(self.counted(), now);
+        self.look_for_stuck(now);
         self.pump(now);
     }
 
@@ -241,7 +337,13 @@ impl Controller {
     #[must_use]
     pub fn next_tick(&self, now: Moment) -> Option<Moment> {
         let waits = self.lines.iter().any(|line| !line.is_empty()) || !self.parked.is_empty();
-        waits.then(|| now.after(Duration::from_millis(5)))
+        let soon = waits.then(|| now.after(Duration::from_millis(5)));
+        let oldest = self.sent.front().and_then(|(id, _)| self.attempts.get(*id));
+        let overdue = oldest.zip(self.overtime.overdue()).map(|(one, after)| one.sent.after(after));
+        match (soon, overdue) {
+            (Some(soon), Some(overdue)) => Some(soon.min(overdue.max(now))),
+            (soon, overdue) => soon.or(overdue.map(|overdue| overdue.max(now))),
+        }
     }
 
     fn remove(&mut self, call: CallId) {
@@ -300,11 +402,11 @@ impl Controller {
                 self.calls[call].place = Place::Parked;
                 self.parked.push_back((call, epoch));
             }
-            Verdict::Probe => self.send(call, now),
+            Verdict::Probe => self.send(call, false, now),
             Verdict::Go => {
-                if self.limit.admits(self.under_way) && self.pace.admits(now) {
+                if self.limit.admits(self.counted()) && self.pace.admits(now) {
                     self.worth.note(ask.class, false);
-                    self.send(call, now);
+                    self.send(call, false, now);
                 } else if self.calls[call].patient_until <= now {
                     self.worth.note(ask.class, true);
                     self.refuse(call, Reason::Full);
@@ -316,22 +418,34 @@ impl Controller {
         }
     }
 
-    fn send(&mut self, call: CallId, now: Moment) {
+    fn send(&mut self, call: CallId, is_second: bool, now: Moment) {
         let one = &mut self.calls[call];
         let replica = self.routes.choose(one.last_replica, &self.probing, now, &mut self.rng);
         one.attempts += 1;
+        one.under_way += 1;
         one.last_replica = Some(replica);
         one.place = Place::UnderWay;
+        let (epoch, scope) = (one.epoch, one.ask.scope);
         self.routes.started(replica);
         self.under_way += 1;
-        self.limit.started(self.under_way);
-        self.acts.push_back(Act::Send { call, replica });
+        self.limit.started(self.under_way - self.stuck);
+        self.serial += 1;
+        let serial = self.serial;
+        let (is_stuck, sent) = (false, now);
+        let attempt =
+            Attempt { call, epoch, serial, replica, scope, sent, is_stuck, is_second };
+        let attempt = self.attempts.insert(attempt);
+        self.sent.push_back((attempt, serial));
+        self.acts.push_back(Act::Send { call, attempt, replica });
     }
 
     /// What comes after a failed attempt.
     fn again(&mut self, call: CallId, how: Ended, now: Moment) {
         let Some(one) = self.calls.get(call) else { return };
-        let congested = matches!(how, Ended::TurnedAway | Ended::TimedOut);
+        let congested = match how {
+            Ended::TurnedAway => !self.pace.is_elsewhere(),
+            other => other == Ended::TimedOut,
+        };
         let free = how == Ended::NotSent;
         let may = one.attempts < self.settings.max_attempts && now < one.ask.deadline;
         if may && (free || self.work.pay(congested)) {
@@ -370,12 +484,12 @@ impl Controller {
                     self.refuse(call, Reason::QueueTimeout);
                     continue;
                 }
-                if !self.limit.admits(self.under_way) || !self.pace.admits(now) {
+                if !self.limit.admits(self.counted()) || !self.pace.admits(now) {
                     break;
                 }
                 self.lines[class].pop_front();
                 self.worth.note(ask.class, false);
-                self.send(call, now);
+                self.send(call, false, now);
             }
         }
     }

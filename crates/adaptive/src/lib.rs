@@ -2,6 +2,7 @@
 
 mod controller;
 mod limit;
+mod overtime;
 mod pace;
 mod pulse;
 mod routes;
@@ -9,4 +10,4 @@ mod suspicion;
 mod work;
 mod worth;
 
-pub use controller::{Act, Ask, CallId, Controller, Ended, Settings};
+pub use controller::{Act, Ask, AttemptId, CallId, Controller, Ended, Settings};

@@ -20,6 +20,9 @@ pub(crate) struct Limit {
     /// The most that was under way lately.
     peak: f64,
     cause: Cause,
+    /// Until when the last look's word holds that most answers are quick.
+    quick_until: Moment,
+    now: Moment,
 }
 
 /// What has been seen since the last look.
@@ -59,7 +62,14 @@ impl Limit {
             cut_at: Moment::ZERO,
             peak: 1.0,
             cause: Cause::Unknown,
+            quick_until: Moment::ZERO,
+            now: Moment::ZERO,
         }
+    }
+
+    /// Whether most answers have been quick just now.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.now < self.quick_until
     }
 
     pub(crate) const fn get(&self) -> f64 {
@@ -90,12 +100,16 @@ impl Limit {
 
     /// Moves the limit if it is time to.
     pub(crate) fn look(&mut self, under_way: u32, now: Moment) {
+        self.now = now;
         if now < self.window_ends || self.window.samples < Self::FEWEST {
             return;
         }
         let Window { samples, slow, bound, most } = std::mem::take(&mut self.window);
         let slow = f64::from(slow) / f64::from(samples);
         self.window_ends = now.after(Self::WINDOW);
+        if slow < 0.5 {
+            self.quick_until = now.after(3 * Self::WINDOW);
+        }
         self.peak = (self.peak * 0.97).max(f64::from(most));
         if slow > Self::SLOW {
             self.decrease(slow, under_way, now);

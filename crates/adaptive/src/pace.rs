@@ -4,35 +4,63 @@ use std::time::Duration;
 
 use salve_core::Moment;
 
-/// A rate of starts, which binds only after calls have been turned away by the other side.
+/// A rate of starts, which binds only after calls have been turned away by the other side, and
+/// only as long as it helps.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace {
-    /// Starts a second; none while nothing is turned away.
-    rate: Option<f64>,
+    state: State,
     tokens: f64,
     filled: Moment,
-    window: Window,
-    window_ends: Moment,
+    /// What was accepted and turned away lately; older results count less.
+    accepted: f64,
+    turned_away: f64,
+    /// Accepted calls a second, lately.
+    taken: f64,
+    bound: bool,
+    window_began: Moment,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Window {
-    began: Moment,
-    accepted: u32,
-    turned_away: u32,
-    bound: bool,
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum State {
+    /// Nothing is turned away.
+    #[default]
+    Free,
+    /// Calls are turned away, and it is being found out how many.
+    Noticed { since: Moment },
+    /// Fewer calls start, to see whether that helps: `share` were turned away before.
+    Testing { rate: f64, since: Moment, share: f64 },
+    /// Calls start at this rate a second. It was `first` when it began to bind.
+    Paced { rate: f64, first: f64 },
+    /// Starting fewer calls changed nothing about the share that is turned away: whatever the
+    /// reason is, it is not the rate.
+    Elsewhere { share: f64, until: Moment },
 }
 
 impl Pace {
     const WINDOW: Duration = Duration::from_millis(100);
+    const KEPT: f64 = 0.75;
+    const FEWEST: f64 = 5.0;
+    /// From which share of calls turned away on there seems to be a quota.
+    const MUCH: f64 = 0.05;
+    const NOTICE: Duration = Duration::from_millis(300);
+    const TEST: Duration = Duration::from_millis(500);
+    /// Before the question is asked again.
+    const REST: Duration = Duration::from_secs(5);
 
     pub(crate) const fn is_bound(&self) -> bool {
-        self.rate.is_some()
+        matches!(self.state, State::Testing { .. } | State::Paced { .. })
+    }
+
+    /// Whether calls that are turned away may be repeated like any others.
+    pub(crate) const fn is_elsewhere(&self) -> bool {
+        matches!(self.state, State::Elsewhere { .. })
     }
 
     /// Takes the right to start, if there is one.
     pub(crate) fn admits(&mut self, now: Moment) -> bool {
-        let Some(rate) = self.rate else { return true };
+        let (State::Testing { rate, .. } | State::Paced { rate, .. }) = self.state else {
+            return true;
+        };
         self.tokens += now.since(self.filled).as_secs_f64() * rate;
         self.tokens = self.tokens.min((rate * 0.05).max(1.0));
         self.filled = now;
@@ -40,51 +68,70 @@ impl Pace {
         if admits {
             self.tokens -= 1.0;
         } else {
-            self.window.bound = true;
+            self.bound = true;
         }
         admits
     }
 
-    /// When the next call may start.
-    pub(crate) fn next(&self, now: Moment) -> Option<Moment> {
-        let rate = self.rate?;
-        let missing = (1.0 - self.tokens).max(0.0);
-        Some(now.after(Duration::from_secs_f64((missing / rate).min(1.0))))
-    }
-
     pub(crate) fn note(&mut self, turned_away: bool, now: Moment) {
         if turned_away {
-            self.window.turned_away += 1;
+            self.turned_away += 1.0;
         } else {
-            self.window.accepted += 1;
+            self.accepted += 1.0;
         }
-        if now >= self.window_ends {
+        if now.since(self.window_began) >= Self::WINDOW {
             self.look(now);
         }
     }
 
     fn look(&mut self, now: Moment) {
-        let Window { began, accepted, turned_away, bound } = std::mem::take(&mut self.window);
-        let lasted = now.since(began).as_secs_f64().max(0.001);
-        self.window.began = now;
-        self.window_ends = now.after(Self::WINDOW);
-        let all = accepted + turned_away;
-        let share = f64::from(turned_away) / f64::from(all.max(1));
-        if turned_away > 0 && share > 0.05 {
-            let taken = (f64::from(accepted) / lasted).max(1.0);
-            let rate = self.rate.map_or(taken, |rate| (rate * 0.9).max(taken.min(rate)));
-            self.tokens = if self.rate.is_none() { 0.0 } else { self.tokens };
-            self.rate = Some(rate);
-            self.filled = now;
-        } else if let Some(rate) = self.rate {
-            if bound {
-                self.rate = Some(rate * 1.03 + 0.2);
-            } else {
-                // Nobody waits: the quota is not what limits.
-                self.rate = Some(rate * 1.1);
-                if rate > 20.0 * f64::from(all.max(1)) / lasted {
-                    self.rate = None;
+        let all = self.accepted + self.turned_away;
+        let share = self.turned_away / all.max(1.0);
+        let lasted = now.since(self.window_began).as_secs_f64().clamp(0.1, 1.0);
+        // The sums hold about 1 / (1 - KEPT) windows.
+        let taken = self.accepted * (1.0 - Self::KEPT) / lasted;
+        self.taken += (taken - self.taken) * 0.5;
+        let bound = std::mem::take(&mut self.bound);
+        self.window_began = now;
+        if all >= Self::FEWEST {
+            self.state = self.next(share, bound, now);
+        }
+        self.accepted *= Self::KEPT;
+        self.turned_away *= Self::KEPT;
+    }
+
+    fn next(&mut self, share: f64, bound: bool, now: Moment) -> State {
+        let asked = self.taken / (1.0 - share).max(0.1);
+        match self.state {
+            State::Free if share > Self::MUCH => State::Noticed { since: now },
+            State::Free => State::Free,
+            State::Noticed { since } if now.since(since) < Self::NOTICE => self.state,
+            State::Noticed { .. } if share <= Self::MUCH => State::Free,
+            State::Noticed { .. } => {
+                self.tokens = 0.0;
+                self.filled = now;
+                State::Testing { rate: (asked * 0.6).max(1.0), since: now, share }
+            }
+            State::Testing { since, .. } if now.since(since) < Self::TEST => self.state,
+            State::Testing { rate, share: before, .. } => {
+                if share >= 0.6 * before && share > Self::MUCH {
+                    return State::Elsewhere { share, until: now.after(Self::REST) };
                 }
+                State::Paced { rate, first: rate }
+            }
+            State::Paced { rate, first } if share > Self::MUCH => {
+                State::Paced { rate: (rate * 0.95).max(1.0), first }
+            }
+            State::Paced { rate, first } => {
+                let grown = if bound { rate * 1.05 + 0.2 } else { rate * 1.1 };
+                if !bound && grown > 5.0 * first {
+                    return State::Free;
+                }
+                State::Paced { rate: grown, first }
+            }
+            State::Elsewhere { share: before, until } => {
+                let worse = share > 2.2 * before && share > 4.0 * Self::MUCH;
+                if worse || now >= until { State::Free } else { self.state }
             }
         }
     }

@@ -66,21 +66,24 @@ impl Routes {
                 return place as u32;
             }
         }
-        let mut draw = || {
-            for _ in 0..8 {
-                let place = rng.usize(0..count);
-                let other = alive > 1 && not == Some(place as u32);
-                let usable = !self.replicas[place].pulse.is_dead() && !other;
-                if usable {
-                    return place;
-                }
-            }
-            let living = |place: &usize| !self.replicas[*place].pulse.is_dead();
-            (0..count).find(living).unwrap_or(0)
-        };
-        let (one, other) = (draw(), draw());
-        let better = if self.replicas[other].cost() < self.replicas[one].cost() { other } else { one };
+        let one = self.draw(|place| alive == 1 || not != Some(place as u32), rng);
+        let other = self.draw(|place| place != one && not != Some(place as u32), rng);
+        let cost = |place: usize| self.replicas[place].cost();
+        let better = if cost(other) < cost(one) { other } else { one };
         better as u32
+    }
+
+    /// A living replica that is fit, by chance; the first living one where none is.
+    fn draw(&self, fits: impl Fn(usize) -> bool, rng: &mut fastrand::Rng) -> usize {
+        let lives = |place: usize| !self.replicas[place].pulse.is_dead();
+        let count = self.replicas.len();
+        let start = rng.usize(0..count);
+        let mut around = (start..count).chain(0..start);
+        around
+            .clone()
+            .find(|&place| lives(place) && fits(place))
+            .or_else(|| around.find(|&place| lives(place)))
+            .unwrap_or(0)
     }
 
     pub(crate) fn started(&mut self, replica: u32) {
@@ -89,11 +92,27 @@ impl Routes {
         }
     }
 
-    /// How many attempts are under way at replicas that have gone quiet while others answer.
-    pub(crate) fn ended(&mut self, replica: u32, took: Duration, failed: Option<bool>, now: Moment) {
+    /// An attempt there has no answer yet at this age.
+    pub(crate) fn overdue(&mut self, replica: u32, age: Duration) {
+        if let Some(replica) = self.replicas.get_mut(replica as usize) {
+            replica.latency = replica.latency.max(age.as_secs_f64());
+        }
+    }
+
+    pub(crate) fn ended(
+        &mut self,
+        replica: u32,
+        took: Duration,
+        failed: Option<bool>,
+        turned_away: bool,
+        now: Moment,
+    ) {
         let others_live = self.replicas.iter().filter(|one| !one.pulse.is_dead()).count() > 1;
         let Some(replica) = self.replicas.get_mut(replica as usize) else { return };
         replica.under_way = replica.under_way.saturating_sub(1);
+        if turned_away {
+            replica.success = (replica.success * (1.0 - Self::SMOOTHING)).max(0.05);
+        }
         let Some(failed) = failed else { return };
         let took = took.as_secs_f64();
         if !failed || took > replica.latency {

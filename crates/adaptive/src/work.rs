@@ -43,6 +43,11 @@ impl Work {
         }
     }
 
+    /// What was paid for has earned its cost.
+    pub(crate) fn give_back(&mut self) {
+        self.units = (self.units + 1.0).min(Self::MOST);
+    }
+
     pub(crate) fn pay(&mut self, congested: bool) -> bool {
         let account = if congested { &mut self.congested } else { &mut self.units };
         let pays = *account >= 1.0;

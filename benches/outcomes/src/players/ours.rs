@@ -7,7 +7,7 @@ use rand::RngExt;
 use salve_adaptive::{Act, Ask, CallId, Controller, Ended as How, Settings};
 use salve_core::{Class as SalveClass, Moment};
 
-use crate::model::{Class, Outcome, Request, RequestId};
+use crate::model::{AttemptId, Class, Outcome, Request, RequestId};
 use crate::player::{Desk, Ended, Entry, Make, Player};
 use crate::time::{Micros, SECOND};
 
@@ -22,6 +22,7 @@ struct Ours {
     controller: Option<Controller>,
     calls: HashMap<RequestId, CallId>,
     requests: HashMap<CallId, RequestId>,
+    attempts: HashMap<AttemptId, salve_adaptive::AttemptId>,
     wakes_at: Micros,
 }
 
@@ -41,6 +42,7 @@ impl Ours {
             controller: None,
             calls: HashMap::new(),
             requests: HashMap::new(),
+            attempts: HashMap::new(),
             wakes_at: 0,
         }
     }
@@ -51,8 +53,9 @@ impl Ours {
             let (Act::Send { call, .. } | Act::Refuse { call, .. } | Act::Fail { call }) = act;
             let Some(&request) = self.requests.get(&call) else { continue };
             match act {
-                Act::Send { replica, .. } => {
-                    desk.send(request, replica, None);
+                Act::Send { replica, attempt, .. } => {
+                    let sent = desk.send(request, replica, None);
+                    self.attempts.insert(sent, attempt);
                     continue;
                 }
                 Act::Refuse { .. } => desk.reject(request),
@@ -65,7 +68,7 @@ impl Ours {
         if let Some(next) = controller.next_tick(moment(now))
             && (self.wakes_at <= now)
         {
-            self.wakes_at = micros(next);
+            self.wakes_at = micros(next).max(now) + 1;
             desk.wake_at(self.wakes_at, 0);
         }
     }
@@ -74,11 +77,14 @@ impl Ours {
 impl Player for Ours {
     fn asked(&mut self, request: &Request, desk: &mut Desk<'_>) {
         let (patience, addresses) = (Duration::from_micros(self.patience), desk.addresses());
-        let rng = &mut desk.rng;
+        let rng = &mut *desk.rng;
         let controller = self.controller.get_or_insert_with(|| {
             let settings = Settings { patience, ..Settings::default() };
             Controller::new(settings, addresses as usize, rng.random())
         });
+        if std::env::var_os("LOOK").is_some() && desk.client == 0 && request.id % 50 == 0 {
+            println!("{:.2} {}", desk.now() as f64 / 1e6, controller.state());
+        }
         let class = match request.class {
             Class::Critical => SalveClass::Critical,
             Class::Normal => SalveClass::Normal,
@@ -100,16 +106,17 @@ impl Player for Ours {
             Outcome::TimedOut => How::TimedOut,
             Outcome::Lost => How::Cancelled,
         };
-        let (Some(controller), Some(&call)) = (&mut self.controller, self.calls.get(&end.request))
+        let (Some(controller), Some(attempt)) =
+            (&mut self.controller, self.attempts.remove(&end.attempt))
         else {
             return;
         };
-        if matches!(how, How::Success | How::Cancelled) {
-            self.calls.remove(&end.request);
+        if how == How::Success
+            && let Some(call) = self.calls.remove(&end.request)
+        {
             self.requests.remove(&call);
         }
-        let took = Duration::from_micros(end.took);
-        controller.ended(call, end.address, took, how, moment(desk.now()));
+        controller.ended(attempt, how, moment(desk.now()));
         self.act(desk);
     }
 
