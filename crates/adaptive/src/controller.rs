@@ -279,7 +279,7 @@ impl Controller {
 
     /// Finds the attempts that have become overdue, and sends others beside them where that pays.
     fn look_for_stuck(&mut self, now: Moment) {
-        let Some(overdue) = self.overtime.overdue() else { return };
+        let Some(overdue) = self.overtime.overdue(self.limit.target()) else { return };
         while let Some(&(id, serial)) = self.sent.front() {
             let Some(attempt) = self.attempts.get_mut(id).filter(|one| one.serial == serial) else {
                 self.sent.pop_front();
@@ -296,6 +296,7 @@ impl Controller {
             let alone = self.calls.get(call).is_some_and(|c| c.epoch == epoch && c.under_way == 1);
             if alone
                 && self.limit.is_quick()
+                && self.worth.is_calm()
                 && !self.pace.is_bound()
                 && !self.whole.is_dead()
                 && self.limit.admits(self.counted())
@@ -339,7 +340,7 @@ impl Controller {
         let waits = self.lines.iter().any(|line| !line.is_empty()) || !self.parked.is_empty();
         let soon = waits.then(|| now.after(Duration::from_millis(5)));
         let oldest = self.sent.front().and_then(|(id, _)| self.attempts.get(*id));
-        let overdue = oldest.zip(self.overtime.overdue()).map(|(one, after)| one.sent.after(after));
+        let overdue = oldest.zip(self.overtime.overdue(self.limit.target())).map(|(one, after)| one.sent.after(after));
         match (soon, overdue) {
             (Some(soon), Some(overdue)) => Some(soon.min(overdue.max(now))),
             (soon, overdue) => soon.or(overdue.map(|overdue| overdue.max(now))),
@@ -464,8 +465,11 @@ impl Controller {
             if one.epoch != epoch || one.place != Place::Parked {
                 continue;
             }
+            let deadline = one.ask.deadline;
             // The first that has to wait stands for all, unless they have scopes of their own.
             let before = self.parked.len();
+            // Who has waited for life waits for a place as well.
+            self.calls[call].patient_until = deadline;
             self.start(call, now);
             if self.parked.len() > before && (self.whole.is_dead() || self.scopes.is_empty()) {
                 break;

@@ -36,9 +36,9 @@ impl Overtime {
     }
 
     /// From what age on an attempt is overdue, once enough is known.
-    pub(crate) fn overdue(&self) -> Option<Duration> {
+    pub(crate) fn overdue(&self, least: Duration) -> Option<Duration> {
         (self.samples >= Self::FEWEST)
-            .then(|| Duration::from_secs_f64((self.median * Self::TIMES).max(0.001)))
+            .then(|| Duration::from_secs_f64(self.median * Self::TIMES).max(least))
     }
 
     pub(crate) fn is_worth_it(&self, rng: &mut fastrand::Rng) -> bool {

@@ -26,6 +26,11 @@ impl Worth {
         }
     }
 
+    /// Whether everybody is let in.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.level <= 0.0
+    }
+
     pub(crate) fn admits(&mut self, class: Class, now: Moment, rng: &mut fastrand::Rng) -> bool {
         self.look(now);
         let share = self.share(class);
