@@ -241,18 +241,21 @@ impl Controller {
                 self.work.give_back();
             }
         }
+        // One that was overdue has been counted as slow when it was.
+        if matches!(how, Ended::Success | Ended::TimedOut) && !ended.is_stuck {
+            self.limit.sample(took, under_way, now, &mut self.rng);
+        }
         match how {
             Ended::Success => {
                 self.work.succeeded(took);
                 self.overtime.sample(took);
                 self.pace.note(false, now);
-                self.limit.sample(took, under_way, now);
             }
             Ended::TurnedAway => {
                 self.pace.note(true, now);
                 self.work.failed(took);
             }
-            Ended::TimedOut => self.limit.sample(took, under_way, now),
+            Ended::TimedOut => {}
             Ended::Failure => self.work.failed(took),
             Ended::NotSent | Ended::Cancelled => {}
         }
@@ -292,6 +295,8 @@ impl Controller {
             self.stuck += 1;
             self.sent.pop_front();
             let Attempt { call, epoch, replica, sent, .. } = *attempt;
+            let counted = self.counted();
+            self.limit.sample(now.since(sent), counted, now, &mut self.rng);
             self.routes.overdue(replica, now.since(sent));
             let alone = self.calls.get(call).is_some_and(|c| c.epoch == epoch && c.under_way == 1);
             if alone
@@ -329,7 +334,8 @@ impl Controller {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Moment) {
-        self.limit.look(self.counted(), now);
+        let counted = self.counted();
+        self.limit.look(counted, now, &mut self.rng);
         self.look_for_stuck(now);
         self.pump(now);
     }

@@ -12,6 +12,8 @@ use salve_core::Moment;
 #[derive(Clone, Debug)]
 pub(crate) struct Limit {
     limit: f64,
+    /// The limit as a whole number, up or down by chance so that it is right on average.
+    whole: u32,
     /// Answers slower than this are slow.
     target: Duration,
     window: Window,
@@ -45,6 +47,8 @@ enum Cause {
     Elsewhere { until: Moment },
 }
 
+const GROW: f64 = 1.0;
+
 impl Limit {
     const WINDOW: Duration = Duration::from_millis(100);
     const BETWEEN_CUTS: Duration = Duration::from_millis(150);
@@ -56,6 +60,7 @@ impl Limit {
     pub(crate) fn new(patience: Duration) -> Self {
         Self {
             limit: 20.0,
+            whole: 20,
             target: patience.mul_f64(0.12),
             window: Window::default(),
             window_ends: Moment::ZERO,
@@ -82,7 +87,7 @@ impl Limit {
 
     /// Whether another call may start beside `under_way`.
     pub(crate) fn admits(&mut self, under_way: u32) -> bool {
-        let admits = f64::from(under_way) < self.limit.floor();
+        let admits = under_way < self.whole;
         self.window.bound |= !admits;
         admits
     }
@@ -92,14 +97,20 @@ impl Limit {
     }
 
     /// Notes how long an answer took while so many calls were under way.
-    pub(crate) fn sample(&mut self, took: Duration, under_way: u32, now: Moment) {
+    pub(crate) fn sample(
+        &mut self,
+        took: Duration,
+        under_way: u32,
+        now: Moment,
+        rng: &mut fastrand::Rng,
+    ) {
         self.window.samples += 1;
         self.window.slow += u32::from(took > self.target);
-        self.look(under_way, now);
+        self.look(under_way, now, rng);
     }
 
     /// Moves the limit if it is time to.
-    pub(crate) fn look(&mut self, under_way: u32, now: Moment) {
+    pub(crate) fn look(&mut self, under_way: u32, now: Moment, rng: &mut fastrand::Rng) {
         self.now = now;
         if now < self.window_ends || self.window.samples < Self::FEWEST {
             return;
@@ -118,10 +129,11 @@ impl Limit {
                 self.cause = Cause::Unknown;
             }
             if bound {
-                self.limit += (self.limit * 0.08).max(1.0);
+                self.limit += (self.limit * 0.08).max(GROW);
             }
         }
         self.limit = self.limit.clamp(1.0, 4.0 * self.peak + 4.0);
+        self.whole = (self.limit + rng.f64()) as u32;
     }
 
     fn decrease(&mut self, slow: f64, under_way: u32, now: Moment) {
@@ -149,6 +161,7 @@ impl Limit {
     /// Starts again after a time in which nothing was learnt.
     pub(crate) fn restart(&mut self) {
         self.limit = (self.limit / 2.0).max(2.0);
+        self.whole = self.limit as u32;
         self.window = Window::default();
         self.cause = Cause::Unknown;
     }

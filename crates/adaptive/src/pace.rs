@@ -18,6 +18,8 @@ pub(crate) struct Pace {
     taken: f64,
     bound: bool,
     window_began: Moment,
+    /// For how long the last finding that it is not the rate held, in whole [`Pace::REST`]s.
+    rests: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -115,8 +117,10 @@ impl Pace {
             State::Testing { since, .. } if now.since(since) < Self::TEST => self.state,
             State::Testing { rate, share: before, .. } => {
                 if share >= 0.6 * before && share > Self::MUCH {
-                    return State::Elsewhere { share, until: now.after(Self::REST) };
+                    self.rests = (self.rests * 2).clamp(1, 16);
+                    return State::Elsewhere { share, until: now.after(self.rests * Self::REST) };
                 }
+                self.rests = 0;
                 State::Paced { rate, first: rate }
             }
             State::Paced { rate, first } if share > Self::MUCH => {
