@@ -411,7 +411,10 @@ impl Controller {
             }
             Verdict::Probe => self.send(call, false, now),
             Verdict::Go => {
-                if self.limit.admits(self.counted()) && self.pace.admits(now) {
+                if self.is_next(ask.class)
+                    && self.limit.admits(self.counted())
+                    && self.pace.admits(now)
+                {
                     self.worth.note(ask.class, false);
                     self.send(call, false, now);
                 } else if self.calls[call].patient_until <= now {
@@ -423,6 +426,11 @@ impl Controller {
                 }
             }
         }
+    }
+
+    /// Whether nobody of the class or a higher one waits.
+    fn is_next(&self, class: Class) -> bool {
+        self.lines[class as usize..].iter().all(VecDeque::is_empty)
     }
 
     fn send(&mut self, call: CallId, is_second: bool, now: Moment) {
