@@ -22,6 +22,10 @@ pub(crate) struct Limit {
     /// The most that was under way lately.
     peak: f64,
     cause: Cause,
+    /// The limit when answers were last quick.
+    good: f64,
+    /// Up to which it doubles, after a time in which nothing was learnt.
+    rises_to: f64,
     /// Until when the last look's word holds that most answers are quick.
     quick_until: Moment,
     now: Moment,
@@ -67,6 +71,8 @@ impl Limit {
             cut_at: Moment::ZERO,
             peak: 1.0,
             cause: Cause::Unknown,
+            good: 20.0,
+            rises_to: 0.0,
             quick_until: Moment::ZERO,
             now: Moment::ZERO,
         }
@@ -128,7 +134,10 @@ impl Limit {
             if let Cause::Testing { .. } = self.cause {
                 self.cause = Cause::Unknown;
             }
-            if bound {
+            self.good = self.limit;
+            if self.limit < self.rises_to {
+                self.limit = (self.limit * 2.0).min(self.rises_to);
+            } else if bound {
                 self.limit += (self.limit * 0.08).max(GROW);
             }
         }
@@ -153,6 +162,7 @@ impl Limit {
                 self.cause = Cause::Testing { limit: self.limit, slow };
             }
         }
+        self.rises_to = 0.0;
         self.cut_at = now;
         let from = self.limit.min(f64::from(under_way).max(1.0));
         self.limit = from * if slow > Self::VERY_SLOW { 0.6 } else { 0.85 };
@@ -160,7 +170,8 @@ impl Limit {
 
     /// Starts again after a time in which nothing was learnt.
     pub(crate) fn restart(&mut self) {
-        self.limit = (self.limit / 2.0).max(2.0);
+        self.rises_to = self.good;
+        self.limit = (self.good / 2.0).max(2.0);
         self.whole = self.limit as u32;
         self.window = Window::default();
         self.cause = Cause::Unknown;
