@@ -160,8 +160,8 @@ impl Controller {
     #[must_use]
     pub fn new(settings: Settings, replicas: usize, seed: u64) -> Self {
         let probing = Probing {
-            shortest: settings.patience.mul_f64(0.03),
-            longest: settings.patience.mul_f64(0.3),
+            shortest: settings.patience.mul_f64(0.02),
+            longest: settings.patience,
         };
         let mut routes = Routes::default();
         routes.resize(replicas);
@@ -215,6 +215,10 @@ impl Controller {
         let remaining = ask.deadline.since(now);
         let patience = remaining.mul_f64(patience(ask.class));
         self.calls[call].patient_until = now.after(patience);
+        self.whole.want();
+        if let Some(pulse) = ask.scope.and_then(|scope| self.scopes.get_mut(scope as usize)) {
+            pulse.want();
+        }
         self.start(call, now);
         call
     }

@@ -20,6 +20,8 @@ enum State {
     Dead {
         since: Moment,
         next_probe: Moment,
+        /// Calls that have come since.
+        wanted: u32,
     },
     /// It has answered again, and gets more by and by.
     Waking {
@@ -45,13 +47,21 @@ pub(crate) struct Probing {
 }
 
 impl Probing {
-    /// The wait after a probe, as a share of how long it has been dead: so the time that is lost
-    /// before life is noticed stays small beside the time that was lost anyhow.
-    const SHARE: f64 = 0.03;
-
-    fn wait(&self, dead_for: Duration) -> Duration {
-        dead_for.mul_f64(Self::SHARE).clamp(self.shortest, self.longest)
+    /// The wait after a probe, for something that has been dead for so long and was `wanted` so
+    /// often.
+    ///
+    /// Waiting for `w` finds life `w / 2` late on average, which costs the calls that come
+    /// meanwhile; until then each probe may be for nothing. Of what is lost, the sum of both is
+    /// least where `w` is the root of the time it was dead over the rate of calls.
+    fn wait(&self, dead_for: Duration, wanted: u32) -> Duration {
+        let dead_for = dead_for.as_secs_f64();
+        let rate = f64::from(wanted.max(1)) / dead_for.max(0.01);
+        let wait = (dead_for / (Self::WORTH * rate)).sqrt();
+        Duration::from_secs_f64(wait).clamp(self.shortest, self.longest)
     }
+
+    /// How many probes for nothing weigh as much as one call that is lost.
+    const WORTH: f64 = 2.0;
 }
 
 /// The share of calls that is let in again at first.
@@ -71,6 +81,13 @@ impl Pulse {
         }
     }
 
+    /// A call has come that needs it.
+    pub(crate) const fn want(&mut self) {
+        if let State::Dead { wanted, .. } = &mut self.state {
+            *wanted = wanted.saturating_add(1);
+        }
+    }
+
     /// Asks for a call; a probe is counted as sent.
     pub(crate) fn ask(
         &mut self,
@@ -80,12 +97,12 @@ impl Pulse {
     ) -> Verdict {
         match self.state {
             State::Alive => Verdict::Go,
-            State::Dead { since, next_probe } => {
+            State::Dead { since, next_probe, wanted } => {
                 if now < next_probe {
                     return Verdict::Wait;
                 }
-                let wait = probing.wait(now.since(since)).mul_f64(0.75 + 0.5 * rng.f64());
-                self.state = State::Dead { since, next_probe: now.after(wait) };
+                let wait = probing.wait(now.since(since), wanted).mul_f64(0.75 + 0.5 * rng.f64());
+                self.state = State::Dead { since, next_probe: now.after(wait), wanted };
                 Verdict::Probe
             }
             State::Waking { since } => {
@@ -114,7 +131,7 @@ impl Pulse {
                 if !self.suspicion.reaches(certainty) {
                     return Change::None;
                 }
-                self.state = State::Dead { since: now, next_probe: now };
+                self.state = State::Dead { since: now, next_probe: now, wanted: 0 };
                 Change::Died
             }
         }
