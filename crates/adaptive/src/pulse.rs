@@ -24,9 +24,7 @@ enum State {
         wanted: u32,
     },
     /// It has answered again, and gets more by and by.
-    Waking {
-        since: Moment,
-    },
+    Waking { since: Moment },
 }
 
 /// What a pulse says of a call.
@@ -74,10 +72,17 @@ impl Pulse {
         matches!(self.state, State::Dead { .. })
     }
 
-    pub(crate) const fn next_probe(&self) -> Option<Moment> {
+    /// Whether nothing at all speaks against it.
+    pub(crate) fn is_beyond_doubt(&self) -> bool {
+        self.state == State::Alive && self.suspicion == Suspicion::default()
+    }
+
+    /// When those who wait for it should ask again.
+    pub(crate) fn next_look(&self, now: Moment) -> Moment {
         match self.state {
-            State::Dead { next_probe, .. } => Some(next_probe),
-            _ => None,
+            State::Alive => now,
+            State::Dead { next_probe, .. } => next_probe.max(now),
+            State::Waking { .. } => now.after(DOUBLES_IN / 5),
         }
     }
 
@@ -117,7 +122,7 @@ impl Pulse {
         }
     }
 
-    /// Notes a result; `true` if it has just died.
+    /// Notes a result.
     pub(crate) fn note(&mut self, failed: bool, certainty: f64, now: Moment) -> Change {
         match self.state {
             State::Dead { .. } if failed => Change::None,

@@ -8,9 +8,11 @@ use crate::pulse::{Change, Probing, Pulse, Verdict};
 use crate::suspicion::Suspicion;
 
 /// The replicas of a dependency, as far as the client sees them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Routes {
     replicas: Vec<Replica>,
+    /// Otherwise any replica is as good as another.
+    compares: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +39,8 @@ impl Replica {
 impl Routes {
     const SMOOTHING: f64 = 0.1;
 
-    pub(crate) fn resize(&mut self, count: usize) {
-        if self.replicas.len() != count {
-            self.replicas.resize(count, Replica::default());
-        }
+    pub(crate) fn new(count: u32, compares: bool) -> Self {
+        Self { replicas: vec![Replica::default(); count as usize], compares }
     }
 
     /// A replica for the next attempt, another than `not` where there is one.
@@ -54,6 +54,9 @@ impl Routes {
         let count = self.replicas.len();
         if count <= 1 {
             return 0;
+        }
+        if !self.compares {
+            return rng.usize(0..count) as u32;
         }
         // One that is dead beside living ones is asked now and then by an ordinary call.
         let alive = self.replicas.iter().filter(|replica| !replica.pulse.is_dead()).count();
@@ -120,7 +123,8 @@ impl Routes {
             replica.latency += (took - replica.latency) * weight;
         }
         let result = if failed { 0.0 } else { 1.0 };
-        replica.success = (replica.success + (result - replica.success) * Self::SMOOTHING).max(0.05);
+        replica.success =
+            (replica.success + (result - replica.success) * Self::SMOOTHING).max(0.05);
         if others_live || replica.pulse.is_dead() {
             let change = replica.pulse.note(failed, Suspicion::CERTAIN_AMONG_THE_DEAD, now);
             if change == Change::Woke {

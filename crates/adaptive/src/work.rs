@@ -13,6 +13,7 @@ pub(crate) struct Work {
     congested: f64,
     /// The usual latency in seconds.
     usual: f64,
+    refunds: bool,
 }
 
 impl Work {
@@ -21,8 +22,10 @@ impl Work {
     const MOST: f64 = 20.0;
     const SMOOTHING: f64 = 0.02;
 
-    pub(crate) const fn new() -> Self {
-        Self { units: Self::MOST / 2.0, congested: 2.0, usual: 0.0 }
+    /// Half full, so that a fresh process can retry; what quick failures did not use is given
+    /// back if it `refunds`.
+    pub(crate) const fn new(refunds: bool) -> Self {
+        Self { units: Self::MOST / 2.0, congested: 2.0, usual: 0.0, refunds }
     }
 
     pub(crate) fn call(&mut self) {
@@ -37,7 +40,7 @@ impl Work {
 
     /// Gives back what a failed attempt did not use.
     pub(crate) fn failed(&mut self, took: Duration) {
-        if self.usual > 0.0 {
+        if self.refunds && self.usual > 0.0 {
             let unused = 1.0 - took.as_secs_f64() / self.usual;
             self.units = (self.units + unused.max(0.0)).min(Self::MOST);
         }

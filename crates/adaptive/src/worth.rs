@@ -22,8 +22,13 @@ impl Worth {
         match class {
             Class::Critical => 1.0,
             Class::Normal => 1.0 - (self.level - 1.0).clamp(0.0, 1.0),
-            _ => 1.0 - self.level.clamp(0.0, 1.0),
+            Class::Sheddable => 1.0 - self.level.clamp(0.0, 1.0),
         }
+    }
+
+    /// The classes that are shed: 1 is all that is sheddable, 2 is also what is normal.
+    pub(crate) const fn shed(&self) -> f64 {
+        self.level
     }
 
     /// Whether everybody is let in.

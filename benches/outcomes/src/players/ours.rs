@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rand::RngExt;
-use salve_adaptive::{Act, Ask, CallId, Controller, Ended as How, Settings};
+use salve_adaptive::{Act, Ask, CallId, Config, Controller, Ended as How};
 use salve_core::{Class as SalveClass, Moment};
 
 use crate::model::{AttemptId, Class, Outcome, Request, RequestId};
@@ -50,7 +50,7 @@ impl Ours {
     fn act(&mut self, desk: &mut Desk<'_>) {
         let Some(controller) = &mut self.controller else { return };
         while let Some(act) = controller.next_act() {
-            let (Act::Send { call, .. } | Act::Refuse { call, .. } | Act::Fail { call }) = act;
+            let call = act.call();
             let Some(&request) = self.requests.get(&call) else { continue };
             match act {
                 Act::Send { replica, attempt, .. } => {
@@ -79,18 +79,20 @@ impl Player for Ours {
         let (patience, addresses) = (Duration::from_micros(self.patience), desk.addresses());
         let rng = &mut *desk.rng;
         let controller = self.controller.get_or_insert_with(|| {
-            let settings = Settings { patience, ..Settings::default() };
-            Controller::new(settings, addresses as usize, rng.random())
+            let config = Config::new("outcomes").with_patience(patience).with_replicas(addresses);
+            Controller::new(&config, rng.random()).expect("settings within bounds")
         });
-        if std::env::var_os("LOOK").is_some() && desk.client == 0 && request.id % 50 == 0 {
-            println!("{:.2} {}", desk.now() as f64 / 1e6, controller.state());
-        }
         let class = match request.class {
             Class::Critical => SalveClass::Critical,
             Class::Normal => SalveClass::Normal,
             Class::Sheddable => SalveClass::Sheddable,
         };
-        let ask = Ask { class, scope: Some(request.shard), deadline: moment(request.deadline) };
+        let ask = Ask {
+            class,
+            scope: Some(u64::from(request.shard)),
+            deadline: moment(request.deadline),
+            repeatable: true,
+        };
         let call = controller.arrive(ask, moment(request.arrives));
         self.calls.insert(request.id, call);
         self.requests.insert(call, request.id);

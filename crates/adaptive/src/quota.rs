@@ -7,7 +7,7 @@ use salve_core::Moment;
 /// A rate of starts, which binds only after calls have been turned away by the other side, and
 /// only as long as it helps.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct Quota {
     state: State,
     tokens: f64,
     filled: Moment,
@@ -18,7 +18,7 @@ pub(crate) struct Pace {
     taken: f64,
     bound: bool,
     window_began: Moment,
-    /// For how long the last finding that it is not the rate held, in whole [`Pace::REST`]s.
+    /// For how long the last finding that it is not the rate held, in whole [`Quota::REST`]s.
     rests: u32,
 }
 
@@ -38,7 +38,7 @@ enum State {
     Elsewhere { share: f64, until: Moment },
 }
 
-impl Pace {
+impl Quota {
     const WINDOW: Duration = Duration::from_millis(100);
     const KEPT: f64 = 0.75;
     const FEWEST: f64 = 5.0;
@@ -56,6 +56,21 @@ impl Pace {
     /// Whether calls that are turned away may be repeated like any others.
     pub(crate) const fn is_elsewhere(&self) -> bool {
         matches!(self.state, State::Elsewhere { .. })
+    }
+
+    /// Starts a second, where a quota has been found.
+    pub(crate) const fn rate(&self) -> Option<f64> {
+        match self.state {
+            State::Testing { rate, .. } | State::Paced { rate, .. } => Some(rate),
+            State::Free | State::Noticed { .. } | State::Elsewhere { .. } => None,
+        }
+    }
+
+    /// When there is a right to start, if rights are scarce.
+    pub(crate) fn next_start(&self, now: Moment) -> Option<Moment> {
+        let missing = (1.0 - self.tokens).max(0.0);
+        let next = self.filled.after(Duration::from_secs_f64(missing / self.rate()?));
+        Some(next.max(now))
     }
 
     /// Takes the right to start, if there is one.
