@@ -27,14 +27,14 @@ impl Command {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut command =
             Self { players: String::new(), scenarios: scenario::all(), seed: 1, details: false };
-        let mut perturb = None;
+        let (mut perturb, mut chosen) = (None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value =
                 || arguments.next().ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
             match argument.as_str() {
                 "--players" => command.players = value()?,
-                "--scenarios" => command.scenarios = chosen(&value()?)?,
+                "--scenarios" => chosen = Some(ids(&value()?)?),
                 "--seed" => command.seed = number(&value()?)?,
                 "--perturb" => perturb = Some(number(&value()?)?),
                 "--details" => command.details = true,
@@ -46,6 +46,10 @@ impl Command {
             let perturbed = |one: &Scenario| scenario::perturbed(one, &mut rng);
             command.scenarios = command.scenarios.iter().map(perturbed).collect();
         }
+        // After all have been drawn: a scenario is the same beside others and alone.
+        if let Some(chosen) = chosen {
+            command.scenarios = chosen.iter().map(|&place| command.scenarios[place].clone()).collect();
+        }
         Ok(command)
     }
 }
@@ -54,13 +58,14 @@ fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("`{text}` is no number"))
 }
 
-fn chosen(ids: &str) -> Result<Vec<Scenario>, String> {
+/// The places of scenarios in the list of all.
+fn ids(text: &str) -> Result<Vec<usize>, String> {
     let all = scenario::all();
     let find = |id: &str| {
-        let found = all.iter().find(|scenario| scenario.id == id);
-        found.cloned().ok_or_else(|| format!("there is no scenario `{id}`"))
+        let found = all.iter().position(|scenario| scenario.id == id);
+        found.ok_or_else(|| format!("there is no scenario `{id}`"))
     };
-    ids.split(',').map(find).collect()
+    text.split(',').map(find).collect()
 }
 
 #[cfg(test)]
@@ -85,6 +90,7 @@ mod tests {
         let perturbed = || parse("--perturb 3").unwrap().scenarios;
         assert_eq!(perturbed(), perturbed());
         assert_ne!(perturbed(), scenario::all());
+        assert_eq!(parse("--perturb 3 --scenarios S18").unwrap().scenarios[0], perturbed()[17]);
     }
 
     #[test]

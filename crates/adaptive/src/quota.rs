@@ -6,6 +6,9 @@ use salve_core::Moment;
 
 /// A rate of starts, which binds only after calls have been turned away by the other side, and
 /// only as long as it helps.
+///
+/// A quota is often shared: what one client saves, the others take. But all of them meet it at the
+/// same time, and try at the same time whether fewer calls help.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Quota {
     state: State,
@@ -29,10 +32,12 @@ enum State {
     Free,
     /// Calls are turned away, and it is being found out how many.
     Noticed { since: Moment },
-    /// Fewer calls start, to see whether that helps: `share` were turned away before.
-    Testing { rate: f64, since: Moment, share: f64 },
-    /// Calls start at this rate a second. It was `first` when it began to bind.
-    Paced { rate: f64, first: f64 },
+    /// Fewer calls start, to see whether that helps: `share` were turned away before. `doubt` is
+    /// how much likelier the results are if it does not, as a logarithm.
+    Testing { rate: f64, since: Moment, share: f64, doubt: f64 },
+    /// Calls start at this rate a second. It was `first` when it began to bind, after `share` had
+    /// been turned away. For so many windows it seems not to help any more.
+    Paced { rate: f64, first: f64, share: f64, useless: u32 },
     /// Starting fewer calls changed nothing about the share that is turned away: whatever the
     /// reason is, it is not the rate.
     Elsewhere { share: f64, until: Moment },
@@ -45,7 +50,16 @@ impl Quota {
     /// From which share of calls turned away on there seems to be a quota.
     const MUCH: f64 = 0.05;
     const NOTICE: Duration = Duration::from_millis(300);
-    const TEST: Duration = Duration::from_millis(500);
+    /// Of what is accepted, so many start in a test: fewer than any quota allows.
+    const TESTED: f64 = 0.85;
+    /// How long a test takes until its results count: other clients need to notice, too.
+    const SETTLES: Duration = Duration::from_millis(300);
+    const LONGEST: Duration = Duration::from_secs(2);
+    /// A test is decided at a likelihood ratio of 20.
+    const DECIDED: f64 = 3.0;
+    /// Rates that still turn away this share of what was turned away before do not help.
+    const NO_HELP: f64 = 0.6;
+    const USELESS: u32 = 6;
     /// Before the question is asked again.
     const REST: Duration = Duration::from_secs(5);
 
@@ -75,9 +89,7 @@ impl Quota {
 
     /// Takes the right to start, if there is one.
     pub(crate) fn admits(&mut self, now: Moment) -> bool {
-        let (State::Testing { rate, .. } | State::Paced { rate, .. }) = self.state else {
-            return true;
-        };
+        let Some(rate) = self.rate() else { return true };
         self.tokens += now.since(self.filled).as_secs_f64() * rate;
         self.tokens = self.tokens.min((rate * 0.05).max(1.0));
         self.filled = now;
@@ -96,11 +108,17 @@ impl Quota {
         } else {
             self.accepted += 1.0;
         }
+        if let State::Testing { since, share, doubt, .. } = &mut self.state
+            && now.since(*since) >= Self::SETTLES
+        {
+            *doubt += evidence(turned_away, *share);
+        }
         if now.since(self.window_began) >= Self::WINDOW {
             self.look(now);
         }
     }
 
+    #[cold]
     fn look(&mut self, now: Moment) {
         let all = self.accepted + self.turned_away;
         let share = self.turned_away / all.max(1.0);
@@ -118,7 +136,6 @@ impl Quota {
     }
 
     fn next(&mut self, share: f64, bound: bool, now: Moment) -> State {
-        let asked = self.taken / (1.0 - share).max(0.1);
         match self.state {
             State::Free if share > Self::MUCH => State::Noticed { since: now },
             State::Free => State::Free,
@@ -127,26 +144,35 @@ impl Quota {
             State::Noticed { .. } => {
                 self.tokens = 0.0;
                 self.filled = now;
-                State::Testing { rate: (asked * 0.6).max(1.0), since: now, share }
+                let rate = (self.taken * Self::TESTED).max(1.0);
+                State::Testing { rate, since: now, share, doubt: 0.0 }
             }
-            State::Testing { since, .. } if now.since(since) < Self::TEST => self.state,
-            State::Testing { rate, share: before, .. } => {
-                if share >= 0.6 * before && share > Self::MUCH {
-                    self.rests = (self.rests * 2).clamp(1, 16);
-                    return State::Elsewhere { share, until: now.after(self.rests * Self::REST) };
+            State::Testing { rate, since, share: before, doubt } => {
+                let is_over = now.since(since) >= Self::LONGEST;
+                if doubt >= Self::DECIDED || (is_over && doubt > 0.0) {
+                    return self.elsewhere(before, now);
                 }
-                self.rests = 0;
-                State::Paced { rate, first: rate }
-            }
-            State::Paced { rate, first } if share > Self::MUCH => {
-                State::Paced { rate: (rate * 0.95).max(1.0), first }
-            }
-            State::Paced { rate, first } => {
-                let grown = if bound { rate * 1.05 + 0.2 } else { rate * 1.1 };
-                if !bound && grown > 5.0 * first {
-                    return State::Free;
+                if doubt <= -Self::DECIDED || is_over {
+                    self.rests = 0;
+                    return State::Paced { rate, first: rate, share: before, useless: 0 };
                 }
-                State::Paced { rate: grown, first }
+                self.state
+            }
+            State::Paced { rate, first, share: before, useless } => {
+                if share <= Self::MUCH {
+                    let grown = if bound { rate * 1.05 + 0.2 } else { rate * 1.1 };
+                    if !bound && grown > 5.0 * first {
+                        return State::Free;
+                    }
+                    return State::Paced { rate: grown, first, share: before, useless: 0 };
+                }
+                // Beyond the first rate it may only be too much.
+                let helps = share < Self::NO_HELP * before;
+                let useless = if helps || rate > first { 0 } else { useless + 1 };
+                if useless >= Self::USELESS {
+                    return self.elsewhere(before, now);
+                }
+                State::Paced { rate: (rate * 0.95).max(1.0), first, share: before, useless }
             }
             State::Elsewhere { share: before, until } => {
                 let worse = share > 2.2 * before && share > 4.0 * Self::MUCH;
@@ -155,7 +181,19 @@ impl Quota {
         }
     }
 
+    fn elsewhere(&mut self, share: f64, now: Moment) -> State {
+        self.rests = (self.rests * 2).clamp(1, 16);
+        State::Elsewhere { share, until: now.after(self.rests * Self::REST) }
+    }
+
     pub(crate) fn restart(&mut self) {
         *self = Self::default();
     }
+}
+
+/// How much likelier a result is if still `share` are turned away than if a quarter of that is, as
+/// a logarithm.
+fn evidence(turned_away: bool, share: f64) -> f64 {
+    let (same, less) = (share.min(0.95), share.min(0.95) / 4.0);
+    if turned_away { (same / less).ln() } else { ((1.0 - same) / (1.0 - less)).ln() }
 }
