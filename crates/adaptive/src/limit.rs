@@ -53,6 +53,8 @@ impl Limit {
     const VERY_SLOW: f64 = 0.93;
     /// Up to which share of slow answers those that are overdue hold no worker.
     const QUICK: f64 = 0.5;
+    /// So many times what was under way lately may be: many small clients are soon too much.
+    const HEADROOM: f64 = 2.0;
     /// By how much it grows in a window, and by one at least.
     const GROWTH: f64 = 0.08;
 
@@ -140,7 +142,7 @@ impl Limit {
                 self.limit += (self.limit * Self::GROWTH).max(1.0);
             }
         }
-        let most = (4.0 * self.peak + 4.0).min(self.ceiling);
+        let most = (Self::HEADROOM * (self.peak + 1.0)).min(self.ceiling);
         self.limit = self.limit.clamp(1.0, most.max(1.0));
         self.whole = (self.limit + rng.f64()) as u32;
     }

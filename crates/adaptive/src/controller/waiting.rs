@@ -14,8 +14,8 @@ impl Controller {
             return 0.0;
         }
         match self.rank(ask.class) {
-            Class::Critical => 0.3,
-            Class::Normal => 0.1,
+            Class::Critical => 0.5,
+            Class::Normal => 0.2,
             Class::Sheddable => 0.0,
         }
     }
