@@ -17,8 +17,6 @@ pub(crate) struct Quota {
     /// What was accepted and turned away lately; older results count less.
     accepted: f64,
     turned_away: f64,
-    /// Accepted calls a second, lately.
-    taken: f64,
     bound: bool,
     window_began: Moment,
     /// For how long the last finding that it is not the rate held, in whole [`Quota::REST`]s.
@@ -31,7 +29,7 @@ enum State {
     #[default]
     Free,
     /// Calls are turned away, and it is being found out how many.
-    Noticed { since: Moment },
+    Noticed { since: Moment, accepted: f64, turned_away: f64 },
     /// Fewer calls start, to see whether that helps: `share` were turned away before. `doubt` is
     /// how much likelier the results are if it does not, as a logarithm.
     Testing { rate: f64, since: Moment, share: f64, doubt: f64 },
@@ -108,10 +106,15 @@ impl Quota {
         } else {
             self.accepted += 1.0;
         }
-        if let State::Testing { since, share, doubt, .. } = &mut self.state
-            && now.since(*since) >= Self::SETTLES
-        {
-            *doubt += evidence(turned_away, *share);
+        match &mut self.state {
+            State::Noticed { turned_away: count, .. } if turned_away => *count += 1.0,
+            State::Noticed { accepted, .. } => *accepted += 1.0,
+            State::Testing { since, share, doubt, .. }
+                if now.since(*since) >= Self::SETTLES =>
+            {
+                *doubt += evidence(turned_away, *share);
+            }
+            _ => {}
         }
         if now.since(self.window_began) >= Self::WINDOW {
             self.look(now);
@@ -122,10 +125,6 @@ impl Quota {
     fn look(&mut self, now: Moment) {
         let all = self.accepted + self.turned_away;
         let share = self.turned_away / all.max(1.0);
-        let lasted = now.since(self.window_began).as_secs_f64().clamp(0.1, 1.0);
-        // The sums hold about 1 / (1 - KEPT) windows.
-        let taken = self.accepted * (1.0 - Self::KEPT) / lasted;
-        self.taken += (taken - self.taken) * 0.5;
         let bound = std::mem::take(&mut self.bound);
         self.window_began = now;
         if all >= Self::FEWEST {
@@ -137,15 +136,22 @@ impl Quota {
 
     fn next(&mut self, share: f64, bound: bool, now: Moment) -> State {
         match self.state {
-            State::Free if share > Self::MUCH => State::Noticed { since: now },
+            State::Free if share > Self::MUCH => {
+                State::Noticed { since: now, accepted: 0.0, turned_away: 0.0 }
+            }
             State::Free => State::Free,
-            State::Noticed { since } if now.since(since) < Self::NOTICE => self.state,
-            State::Noticed { .. } if share <= Self::MUCH => State::Free,
-            State::Noticed { .. } => {
+            State::Noticed { since, accepted, turned_away } => {
+                let (lasted, all) = (now.since(since), accepted + turned_away);
+                if lasted < Self::NOTICE || all < Self::FEWEST {
+                    return self.state;
+                }
+                if turned_away <= Self::MUCH * all {
+                    return State::Free;
+                }
                 self.tokens = 0.0;
                 self.filled = now;
-                let rate = (self.taken * Self::TESTED).max(1.0);
-                State::Testing { rate, since: now, share, doubt: 0.0 }
+                let rate = (Self::TESTED * accepted / lasted.as_secs_f64()).max(1.0);
+                State::Testing { rate, since: now, share: turned_away / all, doubt: 0.0 }
             }
             State::Testing { rate, since, share: before, doubt } => {
                 let is_over = now.since(since) >= Self::LONGEST;
