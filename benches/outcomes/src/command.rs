@@ -48,7 +48,8 @@ impl Command {
         }
         // After all have been drawn: a scenario is the same beside others and alone.
         if let Some(chosen) = chosen {
-            command.scenarios = chosen.iter().map(|&place| command.scenarios[place].clone()).collect();
+            command.scenarios =
+                chosen.iter().map(|&place| command.scenarios[place].clone()).collect();
         }
         Ok(command)
     }

@@ -109,9 +109,7 @@ impl Quota {
         match &mut self.state {
             State::Noticed { turned_away: count, .. } if turned_away => *count += 1.0,
             State::Noticed { accepted, .. } => *accepted += 1.0,
-            State::Testing { since, share, doubt, .. }
-                if now.since(*since) >= Self::SETTLES =>
-            {
+            State::Testing { since, share, doubt, .. } if now.since(*since) >= Self::SETTLES => {
                 *doubt += evidence(turned_away, *share);
             }
             _ => {}
