@@ -1,32 +1,41 @@
 //! What was asked for on the command line.
 
+use std::path::PathBuf;
+
 use crate::model::{RandomPurpose, random_stream};
 use crate::scenario::{self, Scenario};
 
 pub(crate) const USAGE: &str =
     "usage: outcomes [--players TEXT] [--scenarios S01,S05] [--seed NUMBER] \
-[--perturb SEED] [--details]
+[--perturb SEED] [--ablations] [--quick] [--details] [--plots FOLDER]
   --players    only those whose name contains the text
   --scenarios  only these
   --seed       of arrivals, service times and everything else that is drawn; 1 unless told
   --perturb    with other service times, load, clients, deadlines and lengths, drawn from the seed
+  --ablations  ours with one part taken out at a time, instead of everybody
+  --quick      only the scenarios in which policies differ most
+  --plots      goodput over time, ours beside the best other, as an SVG file for each scenario
   --details    every figure of every player, scenario by scenario";
 
+/// Where policies differ most: one scenario for each part of a good one.
+pub(crate) const QUICK: &str = "S03,S04,S05,S08,S11,S13,S18,S21";
+
 /// What to play.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Command {
     pub(crate) players: String,
     pub(crate) scenarios: Vec<Scenario>,
     pub(crate) seed: u64,
     pub(crate) details: bool,
+    pub(crate) ablations: bool,
+    pub(crate) plots: Option<PathBuf>,
 }
 
 impl Command {
     /// # Errors
     /// If an argument is unknown or has no valid value.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut command =
-            Self { players: String::new(), scenarios: scenario::all(), seed: 1, details: false };
+        let mut command = Self { scenarios: scenario::all(), seed: 1, ..Self::default() };
         let (mut perturb, mut chosen) = (None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -38,6 +47,9 @@ impl Command {
                 "--seed" => command.seed = number(&value()?)?,
                 "--perturb" => perturb = Some(number(&value()?)?),
                 "--details" => command.details = true,
+                "--ablations" => command.ablations = true,
+                "--quick" => chosen = Some(ids(QUICK)?),
+                "--plots" => command.plots = Some(PathBuf::from(value()?)),
                 other => return Err(format!("unknown argument `{other}`\n{USAGE}")),
             }
         }

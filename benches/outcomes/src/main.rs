@@ -3,10 +3,12 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that prints a table")]
 
 mod command;
+mod curve;
 mod model;
 mod oracle;
 mod player;
 mod players;
+mod plot;
 mod scenario;
 mod score;
 mod table;
@@ -16,14 +18,16 @@ mod tournament;
 use std::process::ExitCode;
 
 use command::Command;
-use player::Entry;
 
 fn main() -> ExitCode {
     match Command::parse(std::env::args().skip(1)) {
-        Ok(command) => {
-            run(&command);
-            ExitCode::SUCCESS
-        }
+        Ok(command) => match run(&command) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -31,10 +35,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) {
-    let everybody = players::KNOWN.iter().chain([&oracle::CLAIRVOYANT, &players::OURS]);
-    let chosen: Vec<Entry> =
-        everybody.filter(|entry| entry.name.contains(&command.players)).copied().collect();
+fn run(command: &Command) -> Result<(), String> {
+    let chosen = players::named(&command.players, command.ablations);
     let rows = tournament::play(&chosen, &command.scenarios, command.seed);
     println!("{}", table::scores(&rows, &command.scenarios));
     println!("Means over the scenarios:\n\n{}", table::figures(&rows));
@@ -42,5 +44,9 @@ fn run(command: &Command) {
         for row in &rows {
             println!("{}", table::details(row, &command.scenarios));
         }
+    }
+    match &command.plots {
+        Some(folder) => plot::all(folder, &rows, &command.scenarios),
+        None => Ok(()),
     }
 }

@@ -33,8 +33,6 @@ pub(crate) struct Ended {
     pub(crate) attempt: AttemptId,
     pub(crate) request: RequestId,
     pub(crate) class: Class,
-    pub(crate) tenant: u32,
-    pub(crate) shard: u32,
     pub(crate) dependency: u32,
     pub(crate) address: u32,
     pub(crate) sent: Micros,

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::thread;
 
+use crate::curve::Curve;
 use crate::model;
 use crate::oracle::Bound;
 use crate::player::Entry;
@@ -15,6 +16,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) source: &'static str,
     pub(crate) scores: Vec<Score>,
+    pub(crate) curves: Vec<Curve>,
 }
 
 impl Row {
@@ -37,14 +39,14 @@ pub(crate) fn play(entries: &[Entry], scenarios: &[Scenario], seed: u64) -> Vec<
     let jobs: Vec<(usize, usize)> = (0..scenarios.len())
         .flat_map(|scenario| (0..entries.len()).map(move |entry| (entry, scenario)))
         .collect();
-    let scores = Mutex::new(vec![vec![Score::default(); scenarios.len()]; entries.len()]);
+    let played = Mutex::new(vec![vec![Played::default(); scenarios.len()]; entries.len()]);
     let next = Mutex::new(jobs.into_iter());
     let take = || next.lock().map(|mut jobs| jobs.next()).unwrap_or_default();
     let work = || {
         while let Some((entry, scenario)) = take() {
-            let score = score(&entries[entry], &scenarios[scenario], seed);
-            if let Ok(mut scores) = scores.lock() {
-                scores[entry][scenario] = score;
+            let result = play_one(&entries[entry], &scenarios[scenario], seed);
+            if let Ok(mut played) = played.lock() {
+                played[entry][scenario] = result;
             }
         }
     };
@@ -54,31 +56,55 @@ pub(crate) fn play(entries: &[Entry], scenarios: &[Scenario], seed: u64) -> Vec<
             scope.spawn(work);
         }
     });
-    let scores = scores.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let row = |(entry, scores): (&Entry, _)| Row { name: entry.name, source: entry.source, scores };
-    entries.iter().zip(scores).map(row).collect()
+    let played = played.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let row = |(entry, played): (&Entry, Vec<Played>)| {
+        let (scores, curves) = played.into_iter().unzip();
+        Row { name: entry.name, source: entry.source, scores, curves }
+    };
+    entries.iter().zip(played).map(row).collect()
 }
 
-fn score(entry: &Entry, scenario: &Scenario, seed: u64) -> Score {
+type Played = (Score, Curve);
+
+fn play_one(entry: &Entry, scenario: &Scenario, seed: u64) -> Played {
     let fates = model::play(entry, scenario, seed);
     let bound = Bound::of(scenario, &fates.requests);
-    Score::of(scenario, &fates, &bound)
+    (Score::of(scenario, &fates, &bound), Curve::of(scenario, &fates))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oracle::CLAIRVOYANT;
-    use crate::players::KNOWN;
-    use crate::scenario;
+    use crate::command::QUICK;
+    use crate::{players, scenario};
 
     fn row(player: &str, scenarios: &[&str]) -> Row {
-        let everybody = KNOWN.iter().chain([&CLAIRVOYANT]);
-        let entries: Vec<Entry> = everybody.filter(|entry| entry.name == player).copied().collect();
+        let mut entries = players::named(player, false);
+        entries.retain(|entry| entry.name == player);
         let mut chosen = scenario::all();
         chosen.retain(|scenario| scenarios.contains(&scenario.id));
         let rows = play(&entries, &chosen, 1);
         rows.into_iter().next().unwrap_or_else(|| panic!("nobody is called {player}"))
+    }
+
+    /// The scoreboard's short run: what the documentation says of ours must stay true.
+    #[test]
+    fn ours_is_better_than_whatever_else_is_played() {
+        let quick: Vec<&str> = QUICK.split(',').collect();
+        let ours = row("salve adaptive", &quick);
+        assert!(
+            ours.mean() > 95.0 && ours.worst() > 90.0,
+            "{:.1} {:.1}",
+            ours.mean(),
+            ours.worst()
+        );
+        for other in ["A + Vegas + partitions", "A + salve Baseline", "AWS standard"] {
+            let other = row(other, &quick);
+            assert!(ours.mean() > other.mean() + 3.0, "{} reaches {:.1}", other.name, other.mean());
+            for ((ours, other), id) in ours.scores.iter().zip(&other.scores).zip(&quick) {
+                assert!(ours.score > other.score - 2.0, "{id}: {} {}", ours.score, other.score);
+            }
+        }
     }
 
     /// What an independent simulation of the same model had found, with other random numbers.

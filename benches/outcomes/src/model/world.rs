@@ -275,13 +275,11 @@ impl World {
 
     fn ended(&self, attempt: AttemptId, outcome: Outcome) -> Ended {
         let Attempt { request, address, sent, .. } = self.attempts[attempt as usize];
-        let Request { class, tenant, shard, dependency, deadline, .. } = *self.request(request);
+        let Request { class, dependency, deadline, .. } = *self.request(request);
         Ended {
             attempt,
             request,
             class,
-            tenant,
-            shard,
             dependency,
             address,
             sent,

@@ -26,7 +26,7 @@ fn aws(scenario: &Scenario) -> Stack {
 
 /// The best that can be assembled from known parts around a limit: three retries, a budget of
 /// 20 %, the less loaded of two replicas, outliers ejected, attempts as long as their request.
-fn assembled(scenario: &Scenario, limit: impl Gate + 'static) -> Box<dyn Player> {
+pub(super) fn assembled(scenario: &Scenario, limit: impl Gate + 'static) -> Box<dyn Player> {
     let stack = Stack::new(scenario, Box::new(LeastLoaded::new()));
     let stack = stack.retries(retries(Leaky::new(0.2, 0.0))).without_limit();
     Box::new(stack.gate(limit))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use rand::RngExt;
-use salve_adaptive::{Act, Ask, CallId, Config, Controller, Ended as How};
+use salve_adaptive::{Act, Ask, CallId, Config, Controller, Ended as How, Part};
 use salve_core::{Class as SalveClass, Moment};
 
 use crate::model::{AttemptId, Class, Outcome, Request, RequestId};
@@ -14,11 +14,39 @@ use crate::time::{Micros, SECOND};
 pub(crate) const OURS: Entry = Entry {
     name: "salve adaptive",
     source: "crates/adaptive",
-    make: Make::Each(|scenario| Box::new(Ours::new(scenario.deadline))),
+    make: Make::Each(|scenario| Box::new(Ours::new(scenario.deadline, None))),
 };
+
+macro_rules! without {
+    ($($name:literal: $part:ident,)*) => {
+        /// The same with one part taken out.
+        pub(crate) const ABLATIONS: &[Entry] = &[$(Entry {
+            name: concat!("without ", $name),
+            source: "crates/adaptive",
+            make: Make::Each(|scenario| {
+                Box::new(Ours::new(scenario.deadline, Some(Part::$part)))
+            }),
+        },)*];
+    };
+}
+
+without! {
+    "death": Death,
+    "scopes": Scopes,
+    "limit": Limit,
+    "quota": Quota,
+    "classes": Classes,
+    "waiting": Waiting,
+    "retries": Retries,
+    "refunds": Refunds,
+    "overdue": Overdue,
+    "seconds": Seconds,
+    "routing": Routing,
+}
 
 struct Ours {
     patience: Micros,
+    without: Option<Part>,
     controller: Option<Controller>,
     calls: HashMap<RequestId, CallId>,
     requests: HashMap<CallId, RequestId>,
@@ -26,7 +54,7 @@ struct Ours {
     wakes_at: Micros,
 }
 
-fn moment(at: Micros) -> Moment {
+pub(super) fn moment(at: Micros) -> Moment {
     // Not at zero, which stands for long ago.
     Moment::from_nanos((at + SECOND * 1_000) * 1_000)
 }
@@ -36,9 +64,10 @@ fn micros(at: Moment) -> Micros {
 }
 
 impl Ours {
-    fn new(patience: Micros) -> Self {
+    fn new(patience: Micros, without: Option<Part>) -> Self {
         Self {
             patience,
+            without,
             controller: None,
             calls: HashMap::new(),
             requests: HashMap::new(),
@@ -79,7 +108,9 @@ impl Player for Ours {
         let (patience, addresses) = (Duration::from_micros(self.patience), desk.addresses());
         let rng = &mut *desk.rng;
         let controller = self.controller.get_or_insert_with(|| {
-            let config = Config::new("outcomes").with_patience(patience).with_replicas(addresses);
+            let mut config = Config::new("outcomes").with_patience(patience);
+            config.off.extend(self.without);
+            let config = config.with_replicas(addresses);
             Controller::new(&config, rng.random()).expect("settings within bounds")
         });
         let class = match request.class {
