@@ -39,6 +39,8 @@ pub enum Ended {
     FinalFailure,
     /// The dependency said that it has too much to do, and did nothing.
     TurnedAway,
+    /// The same, and it asked not to be called again so soon.
+    PutOff,
     /// No answer came in time.
     TimedOut,
     /// Nothing was sent, for want of something on this side.
@@ -55,8 +57,13 @@ impl Ended {
         match self {
             Self::Success => Some(false),
             Self::Failure | Self::FinalFailure | Self::TimedOut => Some(true),
-            Self::TurnedAway | Self::NotSent | Self::Ignored | Self::Cancelled => None,
+            Self::TurnedAway | Self::PutOff | Self::NotSent | Self::Ignored | Self::Cancelled => None,
         }
+    }
+
+    /// Whether the dependency said that it has too much to do.
+    pub(crate) const fn is_turned_away(self) -> bool {
+        matches!(self, Self::TurnedAway | Self::PutOff)
     }
 
     /// Whether it is what the call came to, however many attempts it may have left.

@@ -87,7 +87,7 @@ impl Controller {
     pub(super) fn learn(&mut self, attempt: &Attempt, how: Ended, counted: u32, now: Moment) {
         let took = now.since(attempt.sent);
         let failed = how.has_failed();
-        self.routes.ended(attempt.replica, took, failed, how == Ended::TurnedAway, now);
+        self.routes.ended(attempt.replica, took, failed, how.is_turned_away(), now);
         if let Some(failed) = failed {
             self.note_life(attempt.scope, failed, now);
         }
@@ -107,7 +107,7 @@ impl Controller {
                 self.overtime.sample(took);
                 self.quota.note(false, now);
             }
-            Ended::TurnedAway => {
+            Ended::TurnedAway | Ended::PutOff => {
                 self.quota.note(true, now);
                 self.work.failed(took);
             }
@@ -125,7 +125,7 @@ impl Controller {
         };
         let was_sent = how != Ended::NotSent;
         let is_safe = one.ask.repeatable || !was_sent || how == Ended::TurnedAway;
-        let may = how != Ended::FinalFailure
+        let may = !matches!(how, Ended::FinalFailure | Ended::PutOff)
             && is_safe
             && one.attempts < self.max_attempts
             && now < one.ask.deadline

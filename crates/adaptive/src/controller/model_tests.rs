@@ -7,11 +7,12 @@ use salve_core::{Class, Moment, Reason};
 
 use crate::{Act, Ask, AttemptId, CallId, Config, Controller, Ended, Part, Status};
 
-const ENDS: [Ended; 8] = [
+const ENDS: [Ended; 9] = [
     Ended::Success,
     Ended::Failure,
     Ended::FinalFailure,
     Ended::TurnedAway,
+    Ended::PutOff,
     Ended::TimedOut,
     Ended::NotSent,
     Ended::Ignored,
@@ -255,7 +256,7 @@ impl Walk {
             self.step(Step::Leave { place });
         }
         while !self.attempts.is_empty() {
-            self.step(Step::End { place: 0, how: 7 });
+            self.step(Step::End { place: 0, how: 8 });
         }
         let status = self.controller.status();
         assert_eq!((status.under_way, status.waiting, status.parked, status.overdue), (0, 0, 0, 0));
