@@ -149,7 +149,7 @@ where
     fn arrive(&mut self, context: CallContext) -> Said {
         let now = context.now();
         let latest = now.after(self.shared.patience());
-        *self.deadline = context.deadline().map_or(latest, |deadline| deadline.min(latest));
+        *self.deadline = context.deadline().unwrap_or(latest);
         let ask = Ask {
             class: self.class.unwrap_or_else(|| context.class()),
             scope: None,
