@@ -57,7 +57,9 @@ impl Ended {
         match self {
             Self::Success => Some(false),
             Self::Failure | Self::FinalFailure | Self::TimedOut => Some(true),
-            Self::TurnedAway | Self::PutOff | Self::NotSent | Self::Ignored | Self::Cancelled => None,
+            Self::TurnedAway | Self::PutOff | Self::NotSent | Self::Ignored | Self::Cancelled => {
+                None
+            }
         }
     }
 

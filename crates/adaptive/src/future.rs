@@ -182,20 +182,25 @@ where
         // All attempts are the controller's: layers within have none of their own to spend.
         let inner = context.with_deadline(*self.deadline).with_attempt((*self.sent).max(1), 0);
         for place in 0..2 {
-            let mut attempt =
-                if place == 0 { self.first.as_mut() } else { self.second.as_mut() };
+            let mut attempt = if place == 0 { self.first.as_mut() } else { self.second.as_mut() };
             let Some(polled) = attempt.as_mut().as_pin_mut() else { continue };
             let (polled, _) = inner.enter(|| polled.poll(cx));
             let Poll::Ready(answer) = polled else { continue };
             attempt.set(None);
             let Some(id) = self.ids[place].take() else { continue };
             let how = ended(judge(self.classifier, answer.as_ref()));
-            self.shared.ended(id, how, clock::now());
-            if how.ends_call() {
-                self.close(Ended::Cancelled);
+            let Some(call) = *self.call else { continue };
+            if !how.ends_call() {
+                self.shared.ended(call, id, how, clock::now());
+                *self.last = Some(answer);
+            } else {
+                self.shared.finish(call, id, how, clock::now());
+                *self.is_over = true;
+                if self.ids != &[None; 2] {
+                    self.close(Ended::Cancelled);
+                }
                 return Some(answer);
             }
-            *self.last = Some(answer);
         }
         None
     }

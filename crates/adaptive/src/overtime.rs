@@ -50,3 +50,33 @@ impl Overtime {
         self.wins += (won - self.wins) * 0.05;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_is_overdue_after_eight_medians_once_that_is_known() {
+        let mut overtime = Overtime::new();
+        let mut rng = fastrand::Rng::with_seed(1);
+        assert_eq!(overtime.overdue(Duration::ZERO), None);
+        for _ in 0..5_000 {
+            overtime.sample(Duration::from_secs_f64(0.1 * rng.f64()));
+        }
+        let after = overtime.overdue(Duration::ZERO).unwrap().as_secs_f64();
+        assert!((0.3..0.5).contains(&after), "{after}");
+        assert_eq!(overtime.overdue(Duration::from_secs(2)), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn seconds_that_never_win_are_only_tried_now_and_then() {
+        let mut overtime = Overtime::new();
+        let mut rng = fastrand::Rng::with_seed(1);
+        assert!(overtime.is_worth_it(&mut rng));
+        (0..50).for_each(|_| overtime.second_ended(false));
+        let tried = (0..1_000).filter(|_| overtime.is_worth_it(&mut rng)).count();
+        assert!((5..50).contains(&tried), "{tried}");
+        (0..50).for_each(|_| overtime.second_ended(true));
+        assert!(overtime.is_worth_it(&mut rng));
+    }
+}

@@ -157,3 +157,55 @@ pub(crate) enum Change {
     Died,
     Woke,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROBING: Probing =
+        Probing { shortest: Duration::from_millis(20), longest: Duration::from_secs(1) };
+
+    fn dead(now: Moment) -> Pulse {
+        let mut pulse = Pulse::default();
+        let died = (0..15).map(|_| pulse.note(true, Suspicion::CERTAIN, now)).last();
+        assert_eq!(died, Some(Change::Died));
+        pulse
+    }
+
+    #[test]
+    fn the_dead_get_one_probe_at_a_time_less_often_the_longer_they_are_dead() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut pulse = dead(Moment::ZERO);
+        let mut probes = Vec::new();
+        for millis in 0..60_000 {
+            let now = Moment::from_nanos(millis * 1_000_000);
+            pulse.want();
+            if pulse.ask(&PROBING, now, &mut rng) == Verdict::Probe {
+                probes.push(millis);
+                assert_eq!(pulse.ask(&PROBING, now, &mut rng), Verdict::Wait);
+                assert!(pulse.next_look(now) > now);
+            }
+        }
+        let in_second = |second| probes.iter().filter(|&&at| at / 1_000 == second).count();
+        assert!((5..=50).contains(&in_second(0)), "{}", in_second(0));
+        assert!(in_second(59) < in_second(0) && in_second(59) >= 1);
+    }
+
+    #[test]
+    fn one_success_lets_some_in_and_soon_all() {
+        let mut rng = fastrand::Rng::with_seed(2);
+        let mut pulse = dead(Moment::ZERO);
+        assert_eq!(pulse.note(false, Suspicion::CERTAIN, Moment::ZERO), Change::Woke);
+        let mut admitted = |pulse: &Pulse, millis: u64| {
+            let now = Moment::from_nanos(millis * 1_000_000);
+            let asks = |rng: &mut _| pulse.clone().ask(&PROBING, now, rng) == Verdict::Go;
+            (0..1_000).filter(|_| asks(&mut rng)).count()
+        };
+        assert!((150..250).contains(&admitted(&pulse, 0)));
+        assert!((330..470).contains(&admitted(&pulse, 25)));
+        assert_eq!(admitted(&pulse, 60), 1_000);
+        assert!(!pulse.is_dead() && !pulse.is_beyond_doubt());
+        pulse.ask(&PROBING, Moment::from_nanos(60_000_000), &mut rng);
+        assert!(pulse.is_beyond_doubt());
+    }
+}

@@ -201,3 +201,66 @@ fn evidence(turned_away: bool, share: f64) -> f64 {
     let (same, less) = (share.min(0.95), share.min(0.95) / 4.0);
     if turned_away { (same / less).ln() } else { ((1.0 - same) / (1.0 - less)).ln() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plays `seconds` of this many calls a second against clients that share a quota, and says
+    /// what share of them was turned away in the last second.
+    fn play(
+        clients: &mut [Quota],
+        each: u64,
+        seconds: u64,
+        turns_away: impl Fn(f64, u64) -> bool,
+    ) -> f64 {
+        let (mut sent, mut away) = (0_u64, 0_u64);
+        let mut tokens = 0.0;
+        for step in 0..seconds * each {
+            let now = Moment::from_nanos(1_000_000_000 + step * 1_000_000_000 / each);
+            // Nobody is always the first.
+            clients.rotate_left(1);
+            for (place, client) in clients.iter_mut().enumerate() {
+                tokens = f64::min(tokens + 1.0, 20.0);
+                if !client.admits(now) {
+                    continue;
+                }
+                let turned_away = turns_away(tokens, step * 7 + place as u64);
+                tokens -= if turned_away { 0.0 } else { 2.0 };
+                client.note(turned_away, now);
+                if step >= (seconds - 1) * each {
+                    sent += 1;
+                    away += u64::from(turned_away);
+                }
+            }
+        }
+        away as f64 / sent.max(1) as f64
+    }
+
+    #[test]
+    fn small_clients_find_a_quota_that_they_share() {
+        for each in [30, 300] {
+            let mut clients = vec![Quota::default(); 40];
+            // Half of what is asked for is let pass.
+            let share = play(&mut clients, each, 6, |tokens, _| tokens < 2.0);
+            assert!(share < 0.3, "{share} are turned away, and not half");
+            let paced = clients.iter().filter(|client| client.is_bound()).count();
+            assert!(paced >= 20, "{paced} are paced");
+        }
+    }
+
+    #[test]
+    fn what_turns_away_whoever_comes_is_no_quota() {
+        let mut clients = vec![Quota::default(); 4];
+        let by_chance = |_, n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 62 == 0;
+        play(&mut clients, 200, 4, by_chance);
+        assert!(clients.iter().all(Quota::is_elsewhere), "{clients:?}");
+    }
+
+    #[test]
+    fn nothing_binds_where_nothing_is_turned_away() {
+        let mut clients = vec![Quota::default(); 2];
+        assert_eq!(play(&mut clients, 500, 3, |_, _| false), 0.0);
+        assert!(clients.iter().all(|client| client.rate().is_none()));
+    }
+}

@@ -133,3 +133,44 @@ impl Routes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROBING: Probing =
+        Probing { shortest: Duration::from_millis(20), longest: Duration::from_secs(1) };
+
+    /// How many of 1,000 calls go to each of four replicas, of which the first behaves otherwise.
+    fn calls(took: u64, failed: bool) -> [u32; 4] {
+        let mut routes = Routes::new(4, true);
+        let mut rng = fastrand::Rng::with_seed(1);
+        let mut calls = [0; 4];
+        for call in 0..1_000_u64 {
+            let now = Moment::from_nanos(call * 1_000_000);
+            let replica = routes.choose(None, &PROBING, now, &mut rng);
+            calls[replica as usize] += 1;
+            routes.started(replica);
+            let (took, failed) = if replica == 0 { (took, failed) } else { (10, false) };
+            routes.ended(replica, Duration::from_millis(took), Some(failed), false, now);
+        }
+        calls
+    }
+
+    #[test]
+    fn equals_share_and_the_slow_and_the_dead_get_little() {
+        assert!(calls(10, false).iter().all(|&calls| calls > 150));
+        assert!(calls(200, false)[0] < 50);
+        let [dead, ..] = calls(1, true);
+        assert!((1..150).contains(&dead), "{dead} calls of the dead");
+    }
+
+    #[test]
+    fn another_attempt_goes_elsewhere() {
+        let mut routes = Routes::new(2, true);
+        let mut rng = fastrand::Rng::with_seed(1);
+        for _ in 0..100 {
+            assert_eq!(routes.choose(Some(0), &PROBING, Moment::ZERO, &mut rng), 1);
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Weak;
 use std::task::Waker;
 use std::time::Duration;
 
-use salve_core::sync::{Arc, Lock};
+use salve_core::sync::{Arc, Lock, MutexGuard};
 use salve_core::{ConfigError, Moment, Origin, Reason, Rejection, Wakes, clock};
 use slotmap::{DefaultKey, SecondaryMap};
 use tokio::sync::Notify;
@@ -96,65 +96,90 @@ impl Shared {
     }
 
     pub(crate) fn arrive(&self, ask: Ask, now: Moment) -> (CallId, Said) {
-        let (call, said, wakes, more) = {
-            let mut inner = self.inner.lock();
-            let call = inner.controller.arrive(ask, now);
-            inner.seats.insert(call.0, Seat::default());
-            let (wakes, more) = inner.settle();
-            let said = inner.say(call);
-            (call, said, wakes, more)
-        };
-        self.wake(wakes, more);
-        (call, said)
+        let mut inner = self.inner.lock();
+        let call = inner.controller.arrive(ask, now);
+        let act = inner.controller.next_act();
+        // Mostly it starts at once, and needs no seat until it has to wait.
+        if let Some(Act::Send { call: sent, attempt, .. }) = act
+            && sent == call
+        {
+            return (call, Said::Send(attempt));
+        }
+        inner.seat(call);
+        match act {
+            Some(act) => self.settle(inner, act),
+            None => drop(inner),
+        }
+        (call, self.inner.lock().say(call))
     }
 
     /// What there is to do for `call`; if nothing, `waker` is woken when there is.
     pub(crate) fn hear(&self, call: CallId, waker: &Waker) -> Said {
         let mut inner = self.inner.lock();
         let said = inner.say(call);
-        if said == Said::Nothing
-            && let Some(seat) = inner.seats.get_mut(call.0)
-            && !seat.waker.as_ref().is_some_and(|known| known.will_wake(waker))
-        {
-            seat.waker = Some(waker.clone());
+        if said == Said::Nothing {
+            let seat = inner.seat(call);
+            if let Some(seat) = seat
+                && !seat.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+            {
+                seat.waker = Some(waker.clone());
+            }
         }
         said
     }
 
-    pub(crate) fn ended(&self, attempt: AttemptId, how: Ended, now: Moment) {
-        let (wakes, more) = {
-            let mut inner = self.inner.lock();
+    /// An attempt ended, and its call goes on.
+    pub(crate) fn ended(&self, call: CallId, attempt: AttemptId, how: Ended, now: Moment) {
+        self.settling(|inner| {
+            inner.seat(call);
             inner.controller.ended(attempt, how, now);
-            inner.settle()
-        };
-        self.wake(wakes, more);
+        });
+    }
+
+    /// An attempt ended the call, and is the only one of it.
+    pub(crate) fn finish(&self, call: CallId, attempt: AttemptId, how: Ended, now: Moment) {
+        self.settling(|inner| {
+            inner.controller.ended(attempt, how, now);
+            inner.leave(call, now);
+        });
     }
 
     /// The call is over for its caller. `attempts` are still under way and end like this.
     pub(crate) fn close(&self, call: CallId, attempts: [Option<AttemptId>; 2], how: Ended) {
         let now = clock::now();
-        let (wakes, more) = {
-            let mut inner = self.inner.lock();
-            let seat = inner.seats.remove(call.0).unwrap_or_default();
+        self.settling(|inner| {
             inner.controller.gone(call, now);
             for attempt in attempts.into_iter().flatten() {
                 inner.controller.ended(attempt, how, now);
             }
-            for unheard in seat.sends.into_iter().flatten() {
-                inner.controller.ended(unheard, Ended::Cancelled, now);
-            }
-            inner.settle()
-        };
-        self.wake(wakes, more);
+            inner.leave(call, now);
+        });
     }
 
-    /// Wakes those for whom there is something to do, and settles what did not fit.
-    fn wake(&self, wakes: Wakes, mut more: bool) {
-        wakes.wake();
-        while more {
-            let (wakes, still) = self.inner.lock().settle();
+    /// Tells the controller something, and wakes those for whom there is something to do then.
+    #[inline]
+    fn settling(&self, tell: impl FnOnce(&mut Inner)) {
+        let mut inner = self.inner.lock();
+        tell(&mut inner);
+        if let Some(act) = inner.controller.next_act() {
+            self.settle(inner, act);
+        }
+    }
+
+    #[cold]
+    fn settle<'a>(&'a self, mut inner: MutexGuard<'a, Inner>, first: Act) {
+        let mut next = Some(first);
+        while next.is_some() {
+            let mut wakes = Wakes::default();
+            while let Some(act) = next {
+                wakes.add(inner.put(act));
+                // What is left is fetched once there is room for its wakers.
+                next = if wakes.is_full() { None } else { inner.controller.next_act() };
+            }
+            drop(inner);
             wakes.wake();
-            more = still;
+            inner = self.inner.lock();
+            next = inner.controller.next_act();
         }
     }
 
@@ -186,30 +211,22 @@ impl Shared {
 }
 
 impl Inner {
-    /// Puts acts into the seats they are for; `true` if there are more than can be woken at once.
-    fn settle(&mut self) -> (Wakes, bool) {
-        let mut wakes = Wakes::default();
-        while !wakes.is_full() {
-            let Some(act) = self.controller.next_act() else { return (wakes, false) };
-            let Some(seat) = self.seats.get_mut(act.call().0) else {
-                // Nobody will make an attempt of a call that is closed.
-                if let Act::Send { attempt, .. } = act {
-                    self.controller.ended(attempt, Ended::Cancelled, clock::now());
-                }
-                continue;
-            };
-            match act {
-                Act::Send { attempt, .. } => {
-                    if let Some(free) = seat.sends.iter_mut().find(|send| send.is_none()) {
-                        *free = Some(attempt);
-                    }
-                }
-                Act::Refuse { reason, .. } => seat.end = Some(End::Refused(reason)),
-                Act::Fail { .. } => seat.end = Some(End::Failed),
-            }
-            wakes.add(seat.waker.take());
+    /// The seat of a call, which gets one if it has none; none of a call that is long over.
+    fn seat(&mut self, call: CallId) -> Option<&mut Seat> {
+        Some(self.seats.entry(call.0)?.or_default())
+    }
+
+    /// Puts an act into the seat it is for, and returns who is to be woken for it.
+    fn put(&mut self, act: Act) -> Option<Waker> {
+        if let Some(seat) = self.seats.get_mut(act.call().0) {
+            seat.put(act);
+            return seat.waker.take();
         }
-        (wakes, true)
+        // The call has ended, or goes on without a second attempt.
+        if let Act::Send { attempt, .. } = act {
+            self.controller.ended(attempt, Ended::Cancelled, clock::now());
+        }
+        None
     }
 
     fn say(&mut self, call: CallId) -> Said {
@@ -217,6 +234,28 @@ impl Inner {
         match seat.sends.iter_mut().find_map(Option::take) {
             Some(attempt) => Said::Send(attempt),
             None => seat.end.map_or(Said::Nothing, Said::End),
+        }
+    }
+
+    /// Gives the seat up, with attempts that nobody has heard of.
+    fn leave(&mut self, call: CallId, now: Moment) {
+        let Some(seat) = self.seats.remove(call.0) else { return };
+        for unheard in seat.sends.into_iter().flatten() {
+            self.controller.ended(unheard, Ended::Cancelled, now);
+        }
+    }
+}
+
+impl Seat {
+    fn put(&mut self, act: Act) {
+        match act {
+            Act::Send { attempt, .. } => {
+                if let Some(free) = self.sends.iter_mut().find(|send| send.is_none()) {
+                    *free = Some(attempt);
+                }
+            }
+            Act::Refuse { reason, .. } => self.end = Some(End::Refused(reason)),
+            Act::Fail { .. } => self.end = Some(End::Failed),
         }
     }
 }
@@ -238,15 +277,12 @@ const FINEST: Duration = Duration::from_millis(1);
 async fn tick(ticker: Ticker) {
     while let Some(shared) = ticker.0.upgrade() {
         let now = clock::now();
-        let (next, wakes, more) = {
-            let mut inner = shared.inner.lock();
+        let mut next = None;
+        shared.settling(|inner| {
             inner.controller.tick(now);
-            let (wakes, more) = inner.settle();
-            let next = inner.controller.next_tick(now);
+            next = inner.controller.next_tick(now);
             inner.ticks_at = next;
-            (next, wakes, more)
-        };
-        shared.wake(wakes, more);
+        });
         let Some(next) = next else { return };
         let until = clock::instant(next.max(now.after(FINEST)));
         // Either way it is time to look again.

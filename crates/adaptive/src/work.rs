@@ -60,3 +60,39 @@ impl Work {
         pays
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// How many of `calls`, each of which fails after `took`, can pay for a retry.
+    fn retries(refunds: bool, took: Duration, calls: u32) -> u32 {
+        let mut work = Work::new(refunds);
+        work.succeeded(10 * MS);
+        let once = |_: &u32| {
+            work.call();
+            work.failed(took);
+            work.pay(false)
+        };
+        (0..calls).filter(once).count() as u32
+    }
+
+    #[test]
+    fn what_fails_at_once_is_nearly_free_and_what_takes_its_time_is_not() {
+        assert_eq!(retries(true, MS, 1_000), 1_000);
+        assert!((150..170).contains(&retries(true, 10 * MS, 1_000)));
+        assert!((150..170).contains(&retries(false, MS, 1_000)));
+    }
+
+    #[test]
+    fn overload_has_a_smaller_budget_of_its_own() {
+        let mut work = Work::new(true);
+        let paid = (0..1_000).filter(|_| {
+            work.call();
+            work.pay(true)
+        });
+        assert!((48..55).contains(&paid.count()));
+    }
+}

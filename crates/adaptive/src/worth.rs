@@ -68,3 +68,34 @@ impl Worth {
         self.passed = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many looks, before each of which calls of `class` find no place, or find one.
+    fn press(worth: &mut Worth, from: u64, looks: u64, class: Class, turned_away: bool) -> u64 {
+        let mut rng = fastrand::Rng::with_seed(1);
+        for look in from..from + looks {
+            (0..10).for_each(|_| worth.note(class, turned_away));
+            worth.admits(class, Moment::from_nanos((look + 1) * 100_000_000), &mut rng);
+        }
+        from + looks
+    }
+
+    #[test]
+    fn the_least_go_first_and_come_back_last() {
+        let mut worth = Worth::default();
+        let next = press(&mut worth, 0, 4, Class::Normal, true);
+        assert_eq!(worth.share(Class::Sheddable), 0.0);
+        assert!(worth.share(Class::Normal) > 0.7);
+        let next = press(&mut worth, next, 4, Class::Critical, true);
+        assert!(worth.share(Class::Normal) < 0.1);
+        assert_eq!(worth.share(Class::Critical), 1.0);
+        let next = press(&mut worth, next, 10, Class::Critical, false);
+        assert_eq!(worth.share(Class::Normal), 1.0);
+        assert!(worth.share(Class::Sheddable) < 0.2);
+        press(&mut worth, next, 10, Class::Critical, false);
+        assert!(worth.is_calm());
+    }
+}

@@ -46,7 +46,8 @@ async fn a_failure_is_mended_by_another_attempt_if_that_is_safe() {
 #[tokio::test(start_paused = true)]
 async fn what_never_answers_is_given_up_at_the_deadline_and_may_have_been_sent() {
     let (layer, handle) = layer(&Config::default().with_patience(300 * MS));
-    let service = layer.layer(service_fn(|_: u32| std::future::pending::<Result<u32, TestError>>()));
+    let service =
+        layer.layer(service_fn(|_: u32| std::future::pending::<Result<u32, TestError>>()));
     let began = clock::now();
     let error = service.clone().oneshot(1).await.unwrap_err();
     let rejection = error.rejection().unwrap();
@@ -146,7 +147,8 @@ async fn another_attempt_goes_beside_one_that_is_overdue() {
 #[tokio::test(start_paused = true)]
 async fn dropped_calls_leave_line_and_limit() {
     let (layer, handle) = layer(&Config::default().with_ceiling(1));
-    let service = layer.layer(service_fn(|_: u32| std::future::pending::<Result<u32, TestError>>()));
+    let service =
+        layer.layer(service_fn(|_: u32| std::future::pending::<Result<u32, TestError>>()));
     let calls: Vec<_> = (0..4).map(|nth| tokio::spawn(service.clone().oneshot(nth))).collect();
     tokio::task::yield_now().await;
     assert_eq!((handle.status().under_way, handle.status().waiting), (1, 3));
