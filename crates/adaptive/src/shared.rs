@@ -274,7 +274,7 @@ impl Drop for Ticker {
 /// Timers are no finer.
 const FINEST: Duration = Duration::from_millis(1);
 
-async fn tick(ticker: Ticker) {
+async fn tick(mut ticker: Ticker) {
     while let Some(shared) = ticker.0.upgrade() {
         let now = clock::now();
         let mut next = None;
@@ -283,7 +283,11 @@ async fn tick(ticker: Ticker) {
             next = inner.controller.next_tick(now);
             inner.ticks_at = next;
         });
-        let Some(next) = next else { return };
+        let Some(next) = next else {
+            // Another may have begun since: what this one leaves behind is no longer its own.
+            ticker.0 = Weak::new();
+            return;
+        };
         let until = clock::instant(next.max(now.after(FINEST)));
         // Either way it is time to look again.
         let _ = tokio::time::timeout_at(until, shared.sooner.notified()).await;

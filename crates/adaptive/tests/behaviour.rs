@@ -189,3 +189,42 @@ async fn it_can_be_read() {
     assert_eq!(calls, Some(1.0));
     assert!(Handle::new(&Config::default().with_replicas(2)).is_err());
 }
+
+/// Nobody is forgotten, however threads meet: every call ends long before its deadline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_from_many_threads_all_end_and_leave_nothing() {
+    let config = Config::default().with_ceiling(3).with_patience(Duration::from_secs(60));
+    let (layer, handle) = layer(&config);
+    let calls = Arc::new(AtomicU32::new(0));
+    let service = layer.layer(service_fn(move |request: u32| {
+        let nth = calls.fetch_add(1, Ordering::Relaxed);
+        async move {
+            tokio::task::yield_now().await;
+            if nth % 5 == 0 { Err(TestError::Failed) } else { Ok(request) }
+        }
+    }));
+    let tasks: Vec<_> = (0..16)
+        .map(|task| {
+            let service = service.clone();
+            let context = CallContext::NEW.with_class(Class::Critical);
+            tokio::spawn(context.scope(async move {
+                for call in 0..300_u32 {
+                    let response = service.clone().oneshot(task * 1_000 + call);
+                    if call % 7 == 0 {
+                        let _ = tokio::time::timeout(Duration::ZERO, response).await;
+                    } else if let Ok(answer) = response.await {
+                        assert_eq!(answer, task * 1_000 + call);
+                    }
+                }
+            }))
+        })
+        .collect();
+    let all = async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), all).await.expect("every call ends");
+    let status = handle.status();
+    assert_eq!((status.under_way, status.waiting, status.parked, status.overdue), (0, 0, 0, 0));
+}
