@@ -200,7 +200,7 @@ async fn calls_from_many_threads_all_end_and_leave_nothing() {
         let nth = calls.fetch_add(1, Ordering::Relaxed);
         async move {
             tokio::task::yield_now().await;
-            if nth % 5 == 0 { Err(TestError::Failed) } else { Ok(request) }
+            if nth.is_multiple_of(5) { Err(TestError::Failed) } else { Ok(request) }
         }
     }));
     let tasks: Vec<_> = (0..16)
@@ -210,7 +210,7 @@ async fn calls_from_many_threads_all_end_and_leave_nothing() {
             tokio::spawn(context.scope(async move {
                 for call in 0..300_u32 {
                     let response = service.clone().oneshot(task * 1_000 + call);
-                    if call % 7 == 0 {
+                    if call.is_multiple_of(7) {
                         let _ = tokio::time::timeout(Duration::ZERO, response).await;
                     } else if let Ok(answer) = response.await {
                         assert_eq!(answer, task * 1_000 + call);
