@@ -33,6 +33,7 @@ pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const FALLBACK: &str = "fallback";
 pub(crate) const DEGRADATION: &str = "degradation";
 pub(crate) const HEALTH: &str = "passive health";
+pub(crate) const CONTROLLER: &str = "adaptive controller";
 pub(crate) const FULL: &str = "full stack";
 
 const GROUPS: &[&str] = &[
@@ -48,6 +49,7 @@ const GROUPS: &[&str] = &[
     FALLBACK,
     DEGRADATION,
     HEALTH,
+    CONTROLLER,
     FULL,
 ];
 

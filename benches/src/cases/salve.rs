@@ -10,7 +10,9 @@ use salve_retry::RetryLayer;
 use salve_timeout::TimeoutLayer;
 use tower::{Layer, ServiceBuilder};
 
-use super::{ADAPTIVE, BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, FULL, HEDGE, RETRY, TIMEOUT};
+use super::{
+    ADAPTIVE, BREAKER_CLOSED, BREAKER_OPEN, BULKHEAD, CONTROLLER, FULL, HEDGE, RETRY, TIMEOUT,
+};
 use crate::case::Case;
 use crate::inner::inner;
 use crate::memory::Instance;
@@ -135,6 +137,13 @@ pub(crate) fn cases() -> Vec<Case> {
         Case::service(HEDGE, "salve, quantile, budget", || {
             let layer = hedge(measured()).with_request_rule(Repeatable);
             let service = layer.layer(inner!(Failure));
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(CONTROLLER, "salve: life, limit, quota, classes, retries, deadline", || {
+            let layer = salve_adaptive::AdaptiveLayer::new(&salve_adaptive::Config::new("bench"));
+            let layer = layer.expect("the settings of this case are valid");
+            let service = layer.with_request_rule(Repeatable).layer(inner!(Failure));
             move || service.clone()
         })
         .contended(),

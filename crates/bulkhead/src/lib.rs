@@ -73,6 +73,7 @@
 
 mod compartment;
 mod config;
+pub mod engine;
 mod event;
 pub mod future;
 mod handle;

@@ -12,7 +12,7 @@ mod vegas;
 
 use std::time::Duration;
 
-use salve_core::{FailureKind, Moment, Outcome, nanos};
+use salve_core::{Check, ConfigError, FailureKind, Moment, Outcome, nanos};
 
 use aimd::Aimd;
 use baseline::Baseline;
@@ -39,7 +39,8 @@ pub enum Why {
 
 /// How a call ended, as far as a limit is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub enum Ended {
+    /// With an answer.
     Answered,
     /// With an error that says nothing about load.
     Failed,
@@ -50,8 +51,9 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
-    /// `None` if that says nothing.
-    pub(crate) const fn of(outcome: Outcome) -> Option<Self> {
+    /// How a call ended that came to `outcome`; `None` if that says nothing.
+    #[must_use]
+    pub const fn of(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::Success => Some(Self::Answered),
             Outcome::Ignored => None,
@@ -66,20 +68,26 @@ impl Ended {
 
 /// A call that has ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    pub(crate) began: Moment,
-    pub(crate) now: Moment,
+pub struct Sample {
+    /// When it had its place.
+    pub began: Moment,
+    /// When it ended.
+    pub now: Moment,
     /// How many places were in use, its own included.
-    pub(crate) in_use: u32,
-    pub(crate) ended: Ended,
+    pub in_use: u32,
+    /// How it ended.
+    pub ended: Ended,
 }
 
 /// A limit has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    pub(crate) from: u32,
-    pub(crate) to: u32,
-    pub(crate) why: Why,
+pub struct Change {
+    /// The limit before.
+    pub from: u32,
+    /// The limit after.
+    pub to: u32,
+    /// What changed it.
+    pub why: Why,
 }
 
 /// Where a limit is to go, before floor and ceiling.
@@ -96,7 +104,7 @@ struct Step {
 /// 2. It grows by nothing but answers, while half of it or more is in use.
 /// 3. Calls that are lost together shrink it once.
 #[derive(Debug)]
-pub(crate) struct Limiter {
+pub struct Limiter {
     settings: Adaptive,
     limit: f64,
     usual: Usual,
@@ -120,6 +128,17 @@ enum Rounds {
 
 impl Limiter {
     /// A limit that begins at `limit`.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds, or `limit` beyond floor or ceiling.
+    pub fn checked(settings: Adaptive, limit: u32) -> Result<Self, ConfigError> {
+        let check = Check::room(crate::config::ROOM);
+        settings.validate(check)?;
+        check.range("places", limit, settings.floor, settings.ceiling)?;
+        Ok(Self::new(settings, limit))
+    }
+
+    /// The same with settings that have been checked.
     pub(crate) fn new(settings: Adaptive, limit: u32) -> Self {
         let round = |rounds| Rule::Rounds(Round::new(), rounds);
         let rule = match settings.algorithm {
@@ -136,7 +155,9 @@ impl Limiter {
         Self { settings, limit, usual: Usual::default(), rule }
     }
 
-    pub(crate) fn limit(&self) -> u32 {
+    /// How many calls may be under way.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
         self.limit as u32
     }
 
@@ -178,7 +199,7 @@ impl Limiter {
 
     /// A call has ended. Says whether the limit changed for it.
     #[inline]
-    pub(crate) fn on_result(&mut self, sample: Sample) -> Option<Change> {
+    pub fn on_result(&mut self, sample: Sample) -> Option<Change> {
         let Sample { began, now, in_use, .. } = sample;
         let losses_only = matches!(self.rule, Rule::Aimd(_));
         let latency = match self.usual.hear(&sample, losses_only, self.settings.window) {

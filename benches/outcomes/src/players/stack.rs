@@ -1,0 +1,251 @@
+//! A conventional stack, put together from parts: what may pass, whom to call, how often to retry.
+
+use std::collections::HashMap;
+
+use rand::RngExt;
+use rand_pcg::Pcg64Mcg;
+
+use super::budgets::Budget;
+use super::routing::Router;
+use crate::model::{Class, Outcome, Request, RequestId};
+use crate::player::{Desk, Ended, Player};
+use crate::scenario::Scenario;
+use crate::time::Micros;
+
+/// Lets attempts pass, or not.
+pub(crate) trait Gate {
+    fn admits(&mut self, class: Class, now: Micros, rng: &mut Pcg64Mcg) -> bool;
+
+    /// An attempt that every gate let pass is on its way.
+    fn sent(&mut self, _class: Class, _now: Micros) {}
+
+    fn ended(&mut self, end: &Ended, now: Micros);
+}
+
+/// How failures are retried.
+pub(crate) struct Retries {
+    /// The first attempt included.
+    pub(crate) attempts: u32,
+    /// The wait before the first retry at most; it doubles, up to `longest`, and is drawn from
+    /// zero on.
+    pub(crate) base: Micros,
+    pub(crate) longest: Micros,
+    pub(crate) budget: Box<dyn Budget>,
+}
+
+/// When a second copy is sent.
+pub(crate) struct Hedge {
+    latencies: Vec<Micros>,
+    next: usize,
+    delay: Option<Micros>,
+}
+
+impl Hedge {
+    /// How many of the last latencies decide.
+    const SAMPLES: usize = 200;
+
+    /// After the time in which 95 of 100 answers came lately.
+    pub(crate) const fn new() -> Self {
+        Self { latencies: Vec::new(), next: 0, delay: None }
+    }
+
+    fn note(&mut self, took: Micros) {
+        if self.latencies.len() < Self::SAMPLES {
+            self.latencies.push(took);
+        } else {
+            self.latencies[self.next] = took;
+        }
+        self.next = (self.next + 1) % Self::SAMPLES;
+        if self.next.is_multiple_of(20) && self.latencies.len() >= 20 {
+            let mut sorted = self.latencies.clone();
+            sorted.sort_unstable();
+            self.delay = sorted.get(sorted.len() * 95 / 100).copied();
+        }
+    }
+}
+
+/// The policy of one client.
+pub(crate) struct Stack {
+    gates: Vec<Box<dyn Gate>>,
+    retries: Option<Retries>,
+    hedge: Option<Hedge>,
+    router: Box<dyn Router>,
+    limit: Option<Micros>,
+    calls: HashMap<RequestId, Call>,
+}
+
+#[derive(Debug, Default)]
+struct Call {
+    made: u32,
+    under_way: u32,
+    /// Whether a retry is waited for.
+    waits: bool,
+    hedged: bool,
+    last: Option<u32>,
+}
+
+/// The lowest bit of a token says what a client was woken for.
+const FOR_RETRY: u64 = 0;
+const FOR_HEDGE: u64 = 1;
+
+impl Stack {
+    /// One attempt, round robin, with the attempt limit of conventional stacks.
+    pub(crate) fn new(scenario: &Scenario, router: Box<dyn Router>) -> Self {
+        Self {
+            gates: Vec::new(),
+            retries: None,
+            hedge: None,
+            router,
+            limit: Some(scenario.attempt_timeout),
+            calls: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn gate(mut self, gate: impl Gate + 'static) -> Self {
+        self.gates.push(Box::new(gate));
+        self
+    }
+
+    pub(crate) fn retries(mut self, retries: Retries) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    pub(crate) fn hedge(mut self, hedge: Hedge) -> Self {
+        self.hedge = Some(hedge);
+        self
+    }
+
+    /// Attempts live as long as their request.
+    pub(crate) fn without_limit(mut self) -> Self {
+        self.limit = None;
+        self
+    }
+
+    pub(crate) fn limit(mut self, limit: Micros) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Makes an attempt, unless a gate refuses it.
+    fn attempt(&mut self, request: RequestId, desk: &mut Desk<'_>) -> bool {
+        let (now, class) = (desk.now(), desk.request(request).class);
+        if !self.gates.iter_mut().all(|gate| gate.admits(class, now, desk.rng)) {
+            return false;
+        }
+        for gate in &mut self.gates {
+            gate.sent(class, now);
+        }
+        let Some(call) = self.calls.get_mut(&request) else { return false };
+        let dependency = desk.request(request).dependency;
+        let addresses = desk.addresses();
+        let address = self.router.choose(dependency, addresses, call.last, now, desk.rng);
+        call.made += 1;
+        call.under_way += 1;
+        call.last = Some(address);
+        desk.send(request, address, self.limit);
+        true
+    }
+
+    /// When a retry of a failed call may begin, if one may.
+    fn retry_at(&mut self, end: &Ended, desk: &mut Desk<'_>) -> Option<Micros> {
+        let retries = self.retries.as_mut()?;
+        let call = self.calls.get(&end.request)?;
+        if call.made >= retries.attempts || call.waits || call.under_way > 0 {
+            return None;
+        }
+        if !retries.budget.withdraw(end.outcome == Outcome::TimedOut, desk.now()) {
+            return None;
+        }
+        let longest = retries.base << (call.made - 1).min(20);
+        let wait = desk.rng.random_range(0..=longest.min(retries.longest));
+        Some(desk.now() + wait).filter(|&at| at < end.deadline)
+    }
+}
+
+impl Player for Stack {
+    fn asked(&mut self, request: &Request, desk: &mut Desk<'_>) {
+        if let Some(retries) = &mut self.retries {
+            retries.budget.started(desk.now());
+        }
+        self.calls.insert(request.id, Call::default());
+        if !self.attempt(request.id, desk) {
+            self.calls.remove(&request.id);
+            desk.reject(request.id);
+            return;
+        }
+        if let Some(delay) = self.hedge.as_ref().and_then(|hedge| hedge.delay) {
+            desk.wake_at(desk.now() + delay, (u64::from(request.id) << 1) | FOR_HEDGE);
+        }
+    }
+
+    fn ended(&mut self, end: &Ended, desk: &mut Desk<'_>) {
+        let now = desk.now();
+        for gate in &mut self.gates {
+            gate.ended(end, now);
+        }
+        self.router.ended(end, now);
+        // What timed out would have taken longer still; left out, it would make calls look quick.
+        if let Some(hedge) = &mut self.hedge
+            && matches!(end.outcome, Outcome::Success | Outcome::TimedOut)
+        {
+            hedge.note(end.took);
+        }
+        let Some(call) = self.calls.get_mut(&end.request) else { return };
+        call.under_way -= 1;
+        match end.outcome {
+            Outcome::Success => {
+                if let Some(retries) = &mut self.retries {
+                    retries.budget.succeeded(call.made, now);
+                }
+                if call.under_way == 0 {
+                    self.calls.remove(&end.request);
+                }
+            }
+            Outcome::Lost => {
+                if call.under_way == 0 {
+                    self.calls.remove(&end.request);
+                }
+            }
+            _ => {
+                if let Some(retries) = &mut self.retries {
+                    retries.budget.failed(now);
+                }
+                if now >= end.deadline {
+                    return;
+                }
+                if let Some(at) = self.retry_at(end, desk) {
+                    if let Some(call) = self.calls.get_mut(&end.request) {
+                        call.waits = true;
+                    }
+                    desk.wake_at(at, (u64::from(end.request) << 1) | FOR_RETRY);
+                } else if self.calls.get(&end.request).is_some_and(|c| c.under_way == 0 && !c.waits)
+                {
+                    self.calls.remove(&end.request);
+                    desk.fail(end.request);
+                }
+            }
+        }
+    }
+
+    fn woken(&mut self, token: u64, desk: &mut Desk<'_>) {
+        let request = (token >> 1) as RequestId;
+        let Some(call) = self.calls.get_mut(&request) else { return };
+        if token & 1 == FOR_HEDGE {
+            if !call.hedged && call.under_way == 1 {
+                call.hedged = true;
+                self.attempt(request, desk);
+            }
+            return;
+        }
+        call.waits = false;
+        if !self.attempt(request, desk) {
+            self.calls.remove(&request);
+            desk.reject(request);
+        }
+    }
+
+    fn expired(&mut self, request: RequestId, _: &mut Desk<'_>) {
+        self.calls.remove(&request);
+    }
+}

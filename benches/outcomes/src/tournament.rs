@@ -1,0 +1,141 @@
+//! Lets everybody play every scenario, on all processors.
+
+use std::sync::Mutex;
+use std::thread;
+
+use crate::curve::Curve;
+use crate::model;
+use crate::oracle::Bound;
+use crate::player::Entry;
+use crate::scenario::Scenario;
+use crate::score::Score;
+
+/// What one player reached, scenario by scenario.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) scores: Vec<Score>,
+    pub(crate) curves: Vec<Curve>,
+}
+
+impl Row {
+    pub(crate) fn mean_of(&self, figure: impl Fn(&Score) -> f64) -> f64 {
+        self.scores.iter().map(figure).sum::<f64>() / self.scores.len().max(1) as f64
+    }
+
+    pub(crate) fn mean(&self) -> f64 {
+        self.mean_of(|score| score.score)
+    }
+
+    /// The least score: what pages people.
+    pub(crate) fn worst(&self) -> f64 {
+        self.scores.iter().map(|score| score.score).fold(f64::MAX, f64::min)
+    }
+}
+
+/// Plays all of it. The result depends on `seed` alone, and not on who is done first.
+pub(crate) fn play(entries: &[Entry], scenarios: &[Scenario], seed: u64) -> Vec<Row> {
+    let jobs: Vec<(usize, usize)> = (0..scenarios.len())
+        .flat_map(|scenario| (0..entries.len()).map(move |entry| (entry, scenario)))
+        .collect();
+    let played = Mutex::new(vec![vec![Played::default(); scenarios.len()]; entries.len()]);
+    let next = Mutex::new(jobs.into_iter());
+    let take = || next.lock().map(|mut jobs| jobs.next()).unwrap_or_default();
+    let work = || {
+        while let Some((entry, scenario)) = take() {
+            let result = play_one(&entries[entry], &scenarios[scenario], seed);
+            if let Ok(mut played) = played.lock() {
+                played[entry][scenario] = result;
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let played = played.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let row = |(entry, played): (&Entry, Vec<Played>)| {
+        let (scores, curves) = played.into_iter().unzip();
+        Row { name: entry.name, source: entry.source, scores, curves }
+    };
+    entries.iter().zip(played).map(row).collect()
+}
+
+type Played = (Score, Curve);
+
+fn play_one(entry: &Entry, scenario: &Scenario, seed: u64) -> Played {
+    let fates = model::play(entry, scenario, seed);
+    let bound = Bound::of(scenario, &fates.requests);
+    (Score::of(scenario, &fates, &bound), Curve::of(scenario, &fates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::QUICK;
+    use crate::{players, scenario};
+
+    fn row(player: &str, scenarios: &[&str]) -> Row {
+        let mut entries = players::named(player, false);
+        entries.retain(|entry| entry.name == player);
+        let mut chosen = scenario::all();
+        chosen.retain(|scenario| scenarios.contains(&scenario.id));
+        let rows = play(&entries, &chosen, 1);
+        rows.into_iter().next().unwrap_or_else(|| panic!("nobody is called {player}"))
+    }
+
+    /// The scoreboard's short run: what the documentation says of ours must stay true.
+    #[test]
+    fn ours_is_better_than_whatever_else_is_played() {
+        let quick: Vec<&str> = QUICK.split(',').collect();
+        let ours = row("salve adaptive", &quick);
+        assert!(
+            ours.mean() > 95.0 && ours.worst() > 90.0,
+            "{:.1} {:.1}",
+            ours.mean(),
+            ours.worst()
+        );
+        for other in ["A + Vegas + partitions", "A + salve Baseline", "AWS standard"] {
+            let other = row(other, &quick);
+            assert!(ours.mean() > other.mean() + 3.0, "{} reaches {:.1}", other.name, other.mean());
+            for ((ours, other), id) in ours.scores.iter().zip(&other.scores).zip(&quick) {
+                assert!(ours.score > other.score - 2.0, "{id}: {} {}", ours.score, other.score);
+            }
+        }
+    }
+
+    /// What an independent simulation of the same model had found, with other random numbers.
+    #[test]
+    fn known_policies_fare_as_others_have_found() {
+        for (player, expected) in [
+            ("no retry", [("S03", 77.0), ("S05", 43.0), ("S08", 1.0), ("S13", 80.0)]),
+            ("AWS standard", [("S03", 91.0), ("S05", 43.0), ("S11", 95.0), ("S18", 79.0)]),
+            ("3 retries, full jitter", [("S04", 73.0), ("S05", 1.0), ("S09", 61.0), ("S17", 0.0)]),
+            ("A + Vegas", [("S05", 87.0), ("S08", 62.0), ("S16", 75.0), ("S21", 50.0)]),
+        ] {
+            let row = row(player, &expected.map(|(id, _)| id));
+            for ((id, expected), score) in expected.iter().zip(&row.scores) {
+                let reached = score.score;
+                assert!((reached - expected).abs() < 4.0, "{player} in {id}: {reached}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bound_is_tight_and_nobody_is_above_it() {
+        let row = row("clairvoyant", &["S03", "S04", "S05", "S09", "S18"]);
+        for score in &row.scores {
+            assert!((96.0..=100.0).contains(&score.score), "{score:?}");
+        }
+    }
+
+    #[test]
+    fn a_seed_decides_everything() {
+        let one = row("3 retries, 20 % budget, Vegas", &["S05", "S21"]);
+        let other = row("3 retries, 20 % budget, Vegas", &["S05", "S21"]);
+        assert_eq!(one.scores, other.scores);
+    }
+}
