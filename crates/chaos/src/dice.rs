@@ -82,9 +82,8 @@ mod tests {
     #[test]
     fn neighbours_do_not_move_together() {
         let (here, there) = (Dice::new(1).of("a"), Dice::new(1).of("b"));
-        let both = (0..10_000).filter(|&nth| {
-            here.at(nth).unit() < 0.1 && there.at(nth).unit() < 0.1
-        });
+        let both =
+            (0..10_000).filter(|&nth| here.at(nth).unit() < 0.1 && there.at(nth).unit() < 0.1);
         let both = both.count();
         assert!((60..140).contains(&both), "{both} of 10,000 where 100 are expected");
     }

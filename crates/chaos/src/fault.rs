@@ -25,13 +25,19 @@ pub enum Fault {
     /// The call fails without reaching the service.
     Error {
         /// When to come again, as the error claims; it need not be true. Default nothing.
-        #[cfg_attr(feature = "serde", serde(default, with = "salve_core::settings::optional_duration"))]
+        #[cfg_attr(
+            feature = "serde",
+            serde(default, with = "salve_core::settings::optional_duration")
+        )]
         retry_after: Option<Duration>,
     },
     /// The call is refused as one too many, without reaching the service.
     Overload {
         /// When to come again, as the error claims; it need not be true. Default nothing.
-        #[cfg_attr(feature = "serde", serde(default, with = "salve_core::settings::optional_duration"))]
+        #[cfg_attr(
+            feature = "serde",
+            serde(default, with = "salve_core::settings::optional_duration")
+        )]
         retry_after: Option<Duration>,
     },
     /// The call waits until its caller gives up, or the fault is taken back; then it goes on.

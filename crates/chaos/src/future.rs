@@ -108,11 +108,7 @@ where
     T: Tamper<Res>,
 {
     #[cold]
-    fn poll<F>(
-        &mut self,
-        inner: Option<Pin<&mut F>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Res, E>>
+    fn poll<F>(&mut self, inner: Option<Pin<&mut F>>, cx: &mut Context<'_>) -> Poll<Result<Res, E>>
     where
         F: Future<Output = Result<Res, E>>,
     {

@@ -29,3 +29,30 @@ impl<B> Marked for Response<B> {
         self.extensions().get::<Injected>().is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use salve_core::{Ratio, Rejection};
+    use tower::{Layer, ServiceExt, service_fn};
+
+    use super::*;
+    use crate::{Arming, ChaosLayer, Config, Fault, Handle, Rule};
+
+    #[tokio::test(start_paused = true)]
+    async fn the_answers_of_struck_calls_are_marked_and_no_others() {
+        let rule = Rule::new("slow", Fault::latency(Duration::from_secs(1)));
+        let config = Config::new("web").with_rule(rule.with_share(Ratio::ONE));
+        let point = Handle::new(config).unwrap();
+        let inner = service_fn(|n: u8| async move { Ok::<_, Rejection>(Response::new(n)) });
+        let layer = ChaosLayer::from(point.clone())
+            .with_tampering(MarkResponses::<crate::Intact>::default());
+        let service = layer.layer(inner);
+        assert!(!service.clone().oneshot(1).await.unwrap().is_injected());
+        point.arm(Arming::new("ada", "a test", Duration::from_secs(60))).unwrap();
+        let response = service.oneshot(1).await.unwrap();
+        assert!(response.is_injected());
+        assert_eq!(response.extensions().get::<Injected>().unwrap().rule(), "slow");
+    }
+}

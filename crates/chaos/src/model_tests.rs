@@ -63,15 +63,13 @@ impl Twin {
         };
         let share = rule.aim.tenant_share.as_f64();
         let sticky = share >= 1.0
-            || asked.tenant.is_some_and(|tenant| {
-                Dice::new(SEED).of("tenants").of(tenant).unit() < share
-            });
+            || asked
+                .tenant
+                .is_some_and(|tenant| Dice::new(SEED).of("tenants").of(tenant).unit() < share);
         let shard = rule.aim.shard.is_none_or(|shard| {
             let unit = |key| Dice::new(crate::dice::text(key)).unit();
             let (low, width) = (f64::from(shard.nth), f64::from(shard.of.get()));
-            asked.key.is_some_and(|key| {
-                low / width <= unit(key) && unit(key) < (low + 1.0) / width
-            })
+            asked.key.is_some_and(|key| low / width <= unit(key) && unit(key) < (low + 1.0) / width)
         });
         readiness == asked.readiness
             && class
@@ -213,9 +211,7 @@ fn rules() -> impl Strategy<Value = Vec<Rule>> {
 }
 
 fn walks() -> impl Strategy<Value = Vec<Asked>> {
-    let some = |names: &'static [&'static str]| {
-        prop::option::of(prop::sample::select(names))
-    };
+    let some = |names: &'static [&'static str]| prop::option::of(prop::sample::select(names));
     let step = (
         0_u64..1_500,
         prop::sample::select(&Class::ALL[..]),

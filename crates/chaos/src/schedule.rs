@@ -59,9 +59,7 @@ impl Schedule {
             Self::Window { after, lasts } => holds(since >= after && since < after + lasts),
             Self::Period { every, lasts } => holds(into(since, every) < lasts),
             Self::Ramp { over } => (since.as_secs_f64() / over.as_secs_f64()).min(1.0),
-            Self::Decay { half_life } => {
-                (-since.as_secs_f64() / half_life.as_secs_f64()).exp2()
-            }
+            Self::Decay { half_life } => (-since.as_secs_f64() / half_life.as_secs_f64()).exp2(),
         }
     }
 

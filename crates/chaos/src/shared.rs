@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use salve_core::sync::{AtomicU64, Lock, Ordering};
 use salve_core::{Enforcement, Events, Moment, Name, Origin, Told, clock};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::arming::{ArmError, Armed, Arming};
 use crate::call::Call;
 use crate::config::{Config, ROOM};
 use crate::event::{Disarm, Event};
+use crate::fault::Fault;
 use crate::group::{self, Group};
 use crate::halt;
 use crate::injected::Injected;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     inner: Lock<Inner>,
     /// The number of the arming that holds, for calls that wait; 0 while there is none.
     epochs: watch::Sender<u64>,
+    /// Told whenever the last struck call has been let go.
+    released: Notify,
     totals: Totals,
 }
 
@@ -85,6 +88,7 @@ impl Shared {
             word: AtomicU64::new(0),
             inner: Lock::default(),
             epochs: watch::Sender::new(0),
+            released: Notify::new(),
             totals: Totals::default(),
         });
         halt::register(&shared);
@@ -200,10 +204,11 @@ impl Shared {
     /// What is armed now.
     pub(crate) fn armed(&self) -> Option<Armed> {
         self.expire(clock::now());
-        self.inner.lock().armed.as_ref().map(|present| Armed {
-            capped: present.injector.capped(),
-            ..present.armed.clone()
-        })
+        self.inner
+            .lock()
+            .armed
+            .as_ref()
+            .map(|present| Armed { capped: present.injector.capped(), ..present.armed.clone() })
     }
 
     /// The place of this call in the experiment that is going on.
@@ -236,6 +241,10 @@ impl Shared {
                 self.totals.capped.fetch_add(1, Ordering::Relaxed);
             }
             let strike = strike?;
+            if !possible && strike.fault == Fault::Corrupt {
+                self.totals.impossible.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
             present.armed.struck += 1;
             (strike, epoch)
         };
@@ -246,10 +255,6 @@ impl Shared {
             nth: strike.nth,
             retry_after: strike.fault.retry_after(),
         };
-        if !possible && injected.kind == crate::Kind::Corrupt {
-            self.totals.impossible.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
         let total = if shadow { &self.totals.shadowed } else { &self.totals.struck };
         total.fetch_add(1, Ordering::Relaxed);
         if self.events.is_listened_to() {
@@ -280,6 +285,22 @@ impl Shared {
             }
             // The end may have been put off meanwhile; then it goes on waiting.
             self.expire(now);
+        }
+    }
+
+    /// Whether this arming still holds.
+    pub(crate) fn is_current(&self, epoch: u64) -> bool {
+        self.word.load(Ordering::Relaxed) == epoch
+    }
+
+    /// Ends as soon as no struck call is held.
+    pub(crate) async fn released(&self) {
+        loop {
+            let released = self.released.notified();
+            if self.totals.held.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            released.await;
         }
     }
 
@@ -323,6 +344,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.totals.held.fetch_sub(1, Ordering::Relaxed);
+        if self.0.totals.held.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.released.notify_waiters();
+        }
     }
 }

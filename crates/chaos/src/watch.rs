@@ -178,7 +178,8 @@ impl<C> Followed<C> {
 
     fn note(&mut self, failed: Option<bool>) {
         self.noted = true;
-        if let Some(failed) = failed {
+        // What ends after the faults was let go before its time, and shows nothing.
+        if let Some(failed) = failed.filter(|_| self.shared.is_current(self.place.epoch)) {
             let took = clock::now().since(self.began);
             if self.place.trial.note(self.place.group, failed, took) {
                 // At once, and not when the experiment next looks.

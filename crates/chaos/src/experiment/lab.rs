@@ -235,7 +235,7 @@ impl Lab {
             return Err(Refusal::NotAllowed(kind));
         }
         let check = Check::room(ROOM);
-        let most = config.most_duration;
+        let most = config.most_duration.min(handle.config().most_armed);
         check
             .duration("duration", experiment.duration, Duration::from_secs(1), most)
             .map_err(Refusal::Setting)?;

@@ -186,11 +186,7 @@ impl Experiment {
 
     /// Every call of the experiment's group takes longer by `latency`, for `duration`.
     #[must_use]
-    pub fn latency_spike(
-        target: impl Into<Name>,
-        latency: Duration,
-        duration: Duration,
-    ) -> Self {
+    pub fn latency_spike(target: impl Into<Name>, latency: Duration, duration: Duration) -> Self {
         let rule = Rule::new("latency-spike", crate::Fault::latency(latency));
         Self::new("latency-spike", target, rule.with_share(Ratio::ONE)).with_duration(duration)
     }

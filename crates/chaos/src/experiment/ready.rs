@@ -83,10 +83,18 @@ impl Ready {
             ..ready("partition", "For 43 s nothing comes through, then all is well.", Fault::Hang)
         },
         ready("grey-replica", "It works, ten times as slowly.", Fault::Slow(10.0)),
-        ready("slow-tail", "A heavy tail: most calls are quick, few take minutes.", Fault::Latency(TAIL)),
+        ready(
+            "slow-tail",
+            "A heavy tail: most calls are quick, few take minutes.",
+            Fault::Latency(TAIL),
+        ),
         Self {
             schedule: Schedule::Ramp { over: seconds(45) },
-            ..ready("slow-database", "Calls grow slow one after the other.", Fault::latency(seconds(3)))
+            ..ready(
+                "slow-database",
+                "Calls grow slow one after the other.",
+                Fault::latency(seconds(3)),
+            )
         },
         Self {
             schedule: Schedule::Period { every: seconds(10), lasts: seconds(5) },
@@ -122,7 +130,11 @@ impl Ready {
         },
         Self {
             operation: Some("write"),
-            ..ready("read-only", "Reads work and writes fail: a store that came up read-only.", Fault::ERROR)
+            ..ready(
+                "read-only",
+                "Reads work and writes fail: a store that came up read-only.",
+                Fault::ERROR,
+            )
         },
         ready("damaged-answers", "Answers are empty or broken.", Fault::Corrupt),
         ready(

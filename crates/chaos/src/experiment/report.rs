@@ -177,7 +177,8 @@ impl Report {
             advise(advice.to_owned(), format!("the caps held back {} strikes", self.capped));
         }
         if self.status == Status::Passed && self.recovered_after.is_some() {
-            let bad = format!("experiment {}, control {}", self.experiment_group, self.control_group);
+            let bad =
+                format!("experiment {}, control {}", self.experiment_group, self.control_group);
             advise("Repeat it with a larger share, then let it run regularly.".to_owned(), bad);
         }
         all
@@ -194,7 +195,11 @@ impl Report {
 
     fn write_markdown(&self, text: &mut String) -> fmt::Result {
         let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();
-        writeln!(text, "# Experiment `{}` on `{}`: {}\n", self.experiment, self.target, self.status)?;
+        writeln!(
+            text,
+            "# Experiment `{}` on `{}`: {}\n",
+            self.experiment, self.target, self.status
+        )?;
         writeln!(text, "{}.\n", self.why())?;
         writeln!(text, "| | |\n|---|---|")?;
         writeln!(text, "| faults | {} |", kinds.join(", "))?;
@@ -214,7 +219,10 @@ impl Report {
             writeln!(text, "- {advice} Evidence: {evidence}.")?;
         }
         writeln!(text, "\n## Observations\n")?;
-        writeln!(text, "| after | experiment | control | struck | readings |\n|---|---|---|---|---|")?;
+        writeln!(
+            text,
+            "| after | experiment | control | struck | readings |\n|---|---|---|---|---|"
+        )?;
         for it in &self.observations {
             let readings: Vec<_> = it.readings.iter().map(reading).collect();
             let Observation { after, experiment, control, struck, .. } = it;
@@ -252,7 +260,9 @@ const fn remedy(kind: Kind) -> &'static str {
         Kind::Overload => "send less (rate limit, bulkhead), and come again when it is asked for.",
         Kind::Hang | Kind::Stall => "bound the wait (timeout) and what waits at once (bulkhead).",
         Kind::Panic => "let a panic end one call and not the task that serves others.",
-        Kind::Corrupt => "check answers before they are used, and treat a damaged one as a failure.",
+        Kind::Corrupt => {
+            "check answers before they are used, and treat a damaged one as a failure."
+        }
     }
 }
 

@@ -137,6 +137,9 @@ impl<'a> Run<'a> {
     /// Waits until nothing is held and the steady state is back; `None` if it does not come.
     async fn until_recovered(&mut self, ended: Moment) -> Option<Duration> {
         let end = ended.after(self.experiment.recovery);
+        // Calls that are let go end as soon as they are polled. If they do not, that is said.
+        let released = self.handle.0.released();
+        let _ = tokio::time::timeout_at(clock::instant(end), released).await;
         loop {
             let now = clock::now();
             if self.handle.status().held == 0 && unsteady(self.experiment, self.sensors).is_none() {
