@@ -4,6 +4,7 @@
 
 mod backon;
 mod bare;
+mod chaos;
 mod degradation;
 mod failsafe;
 mod fallback;
@@ -33,6 +34,7 @@ pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const FALLBACK: &str = "fallback";
 pub(crate) const DEGRADATION: &str = "degradation";
 pub(crate) const HEALTH: &str = "passive health";
+pub(crate) const CHAOS: &str = "chaos, not armed";
 pub(crate) const FULL: &str = "full stack";
 
 const GROUPS: &[&str] = &[
@@ -48,6 +50,7 @@ const GROUPS: &[&str] = &[
     FALLBACK,
     DEGRADATION,
     HEALTH,
+    CHAOS,
     FULL,
 ];
 
@@ -56,6 +59,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = [
         bare::cases(),
         salve::cases(),
+        chaos::cases(),
         degradation::cases(),
         fallback::cases(),
         health::cases(),

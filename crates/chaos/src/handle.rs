@@ -85,11 +85,13 @@ impl Handle {
     }
 
     /// Strikes no call any more; those that wait go on at once. Returns whether it was armed.
+    #[allow(clippy::must_use_candidate, reason = "most only want it ended")]
     pub fn disarm(&self) -> bool {
         self.0.disarm(Disarm::Asked, None)
     }
 
     /// Disarms, and refuses to be armed until [`allow`](Self::allow). Returns whether it was armed.
+    #[allow(clippy::must_use_candidate, reason = "most only want it ended")]
     pub fn halt(&self) -> bool {
         self.0.halt()
     }

@@ -140,10 +140,8 @@ async fn a_reading_that_leaves_its_bound_ends_it_and_its_return_is_timed() {
             set.set(0);
         });
         let report = lab().run(&point, spike(), gauge.sensors()).await.unwrap();
-        let Some(Cause::SteadyState { finding }) = &report.cause else {
-            panic!("{}", report.why())
-        };
-        assert_eq!((finding.bound.reading.as_str(), finding.value), ("errors", broken));
+        let Some(Cause::SteadyState { breach }) = &report.cause else { panic!("{}", report.why()) };
+        assert_eq!((breach.bound.reading.as_str(), breach.value), ("errors", broken));
         assert!(report.lasted <= 11 * SECOND, "{:?}", report.lasted);
         assert!(report.recovered_after.unwrap() >= 18 * SECOND);
         assert!(report.recovered_after.unwrap() <= 21 * SECOND);
@@ -179,8 +177,8 @@ async fn an_open_breaker_and_a_burning_budget_end_it() {
         let mut sensors = Gauge::new(0).sensors();
         sensors.push(Box::new(Fixed("x".into(), reading, value, Instant::now() + 5 * SECOND)));
         let report = lab().run(&point(), spike(), sensors).await.unwrap();
-        let Some(Cause::SteadyState { finding }) = &report.cause else { panic!("{reading}") };
-        assert_eq!(finding.bound.reading, *reading);
+        let Some(Cause::SteadyState { breach }) = &report.cause else { panic!("{reading}") };
+        assert_eq!(breach.bound.reading, *reading);
     }
 }
 
@@ -279,10 +277,10 @@ async fn what_is_not_safe_allowed_approved_or_steady_is_not_begun() {
     let elsewhere = Experiment { target: "other".into(), ..spike() };
     assert_eq!(begin(&lab(), elsewhere, well()).await, Refusal::WrongTarget("api".into()));
     for (value, known) in [(6, Some(6.0)), (UNKNOWN, None)] {
-        let Refusal::NotSteady(finding) = begin(&lab(), spike(), Gauge::new(value)).await else {
+        let Refusal::NotSteady(breach) = begin(&lab(), spike(), Gauge::new(value)).await else {
             panic!("begun with {value}")
         };
-        assert_eq!(finding.value, known);
+        assert_eq!(breach.value, known);
     }
     let field = async |experiment| match begin(&lab(), experiment, well()).await {
         Refusal::Setting(error) => error.field().to_owned(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use salve_core::sync::Lock;
 use salve_core::{Check, Class, ConfigError, Name, Ratio, Sensor, clock};
 
-use super::{Experiment, Finding, Report, run};
+use super::{Breach, Experiment, Report, run};
 use crate::arming::ArmError;
 use crate::config::ROOM;
 use crate::fault::Kind;
@@ -112,7 +112,7 @@ pub enum Refusal {
     /// Nobody has approved it.
     NotApproved,
     /// The steady state does not hold, or is not known.
-    NotSteady(Finding),
+    NotSteady(Breach),
     /// The chaos point could not be armed.
     NotArmed(ArmError),
 }
@@ -126,7 +126,7 @@ impl fmt::Display for Refusal {
             Self::WrongTarget(name) => write!(f, "the chaos point is `{name}`"),
             Self::Busy => f.write_str("another experiment is going on"),
             Self::NotApproved => f.write_str("nobody has approved it"),
-            Self::NotSteady(finding) => write!(f, "there is no steady state: {finding}"),
+            Self::NotSteady(breach) => write!(f, "there is no steady state: {breach}"),
             Self::NotArmed(error) => error.fmt(f),
         }
     }

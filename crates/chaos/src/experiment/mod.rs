@@ -16,7 +16,7 @@ use crate::sequential::Harm;
 
 pub use lab::{Lab, LabConfig, Refusal};
 pub use ready::Ready;
-pub use report::{Advice, Cause, Finding, Observation, Report, Status};
+pub use report::{Advice, Breach, Cause, Observation, Report, Status};
 
 /// What is to be tried, on which point, and what must stay true meanwhile.
 ///

@@ -25,7 +25,7 @@ pub enum Status {
 /// A bound that did not hold.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Finding {
+pub struct Breach {
     /// The bound.
     pub bound: Bound,
     /// The value; `None` if nobody knew it.
@@ -41,7 +41,7 @@ pub enum Cause {
     /// A reading left its bound, or was not known any more.
     SteadyState {
         /// Which, and what it was.
-        finding: Finding,
+        breach: Breach,
     },
     /// The calls of the experiment's group fared worse than those of the control group.
     Harm {
@@ -282,7 +282,7 @@ impl fmt::Display for Status {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is ", self.bound.reading)?;
         match self.value {
@@ -301,7 +301,7 @@ impl fmt::Display for Finding {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SteadyState { finding } => finding.fmt(f),
+            Self::SteadyState { breach } => breach.fmt(f),
             Self::Harm { experiment, control, ratio } => write!(
                 f,
                 "struck calls fared worse: {experiment}, against {control}; {ratio:.0} times likelier with harm than without"

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use salve_core::{Moment, Sensor, clock};
 
-use super::{Bound, Cause, Experiment, Finding, Lab, Observation, Refusal, Report, Status};
+use super::{Bound, Breach, Cause, Experiment, Lab, Observation, Refusal, Report, Status};
 use crate::arming::Arming;
 use crate::event::{Disarm, Event};
 use crate::handle::Handle;
@@ -37,8 +37,8 @@ pub(super) async fn run(
     experiment: Experiment,
     sensors: &[Box<dyn Sensor>],
 ) -> Result<Report, Refusal> {
-    if let Some(finding) = unsteady(&experiment, sensors) {
-        return Err(Refusal::NotSteady(finding));
+    if let Some(breach) = unsteady(&experiment, sensors) {
+        return Err(Refusal::NotSteady(breach));
     }
     let mut run = Run::begin(lab, handle, &experiment, sensors)?;
     let cause = run.until_broken().await;
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         if self.lab.is_silent() {
             return Some(Cause::ControlLost);
         }
-        unsteady(self.experiment, self.sensors).map(|finding| Cause::SteadyState { finding })
+        unsteady(self.experiment, self.sensors).map(|breach| Cause::SteadyState { breach })
     }
 
     /// Waits until nothing is held and the steady state is back; `None` if it does not come.
@@ -210,16 +210,16 @@ fn lease(experiment: &Experiment) -> Duration {
 }
 
 /// The first bound that does not hold. The steady state must be known; what halts need not be.
-fn unsteady(experiment: &Experiment, sensors: &[Box<dyn Sensor>]) -> Option<Finding> {
-    let finding = |bound: &Bound, value| Finding { bound: bound.clone(), value };
+fn unsteady(experiment: &Experiment, sensors: &[Box<dyn Sensor>]) -> Option<Breach> {
+    let breach = |bound: &Bound, value| Breach { bound: bound.clone(), value };
     let steady = experiment.steady.iter().find_map(|bound| match bound.value(sensors) {
         Some(value) if bound.holds(value) => None,
-        value => Some(finding(bound, value)),
+        value => Some(breach(bound, value)),
     });
     steady.or_else(|| {
         experiment.halts.iter().find_map(|bound| {
             let value = bound.value(sensors).filter(|value| !bound.holds(*value))?;
-            Some(finding(bound, Some(value)))
+            Some(breach(bound, Some(value)))
         })
     })
 }
