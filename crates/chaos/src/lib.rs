@@ -74,6 +74,8 @@ mod http;
 mod injected;
 mod injector;
 mod layer;
+#[cfg(feature = "proxy")]
+pub mod proxy;
 mod rule;
 mod schedule;
 mod sequential;

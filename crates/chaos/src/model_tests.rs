@@ -55,7 +55,7 @@ struct Twin {
 impl Twin {
     fn is_about(rule: &Rule, asked: &Asked) -> bool {
         let readiness = rule.fault == Fault::Unready;
-        let class = rule.aim.classes.iter().any(|class| *class == asked.class);
+        let class = rule.aim.classes.contains(&asked.class);
         let within = |names: &[salve_core::Name], value: Option<&str>| match value {
             _ if names.is_empty() => true,
             Some(value) => names.iter().filter(|name| name.as_str() == value).count() > 0,

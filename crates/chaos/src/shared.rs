@@ -304,6 +304,12 @@ impl Shared {
         }
     }
 
+    /// The number of the arming that holds, now and as it changes; 0 while there is none.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.epochs.subscribe()
+    }
+
     /// Ends as soon as this arming does.
     pub(crate) async fn ended(&self, epoch: u64) {
         // The sender lives in `self`, so it cannot be gone.
