@@ -22,19 +22,33 @@ pin_project! {
     /// Dropping it drops the inner future and ends what was done to the call.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F: Future, M, T> {
-        // None for calls that never reach the service.
         #[pin]
-        inner: Option<F>,
-        blow: Option<Box<Blow<F::Output, M, T>>>,
+        stage: Stage<F, M, T>,
+    }
+}
+
+pin_project! {
+    // What a struck call needs is boxed, so that a call which is left alone carries none of it.
+    #[project = StageNow]
+    enum Stage<F: Future, M, T> {
+        Untouched {
+            #[pin]
+            future: F,
+        },
+        Struck {
+            blow: Box<Blow<F, M, T>>,
+        },
     }
 }
 
 /// What is done to a struck call, and how far it has come.
-struct Blow<O, M, T> {
+struct Blow<F: Future, M, T> {
+    /// None for calls that never reach the service.
+    inner: Option<Pin<Box<F>>>,
     struck: Struck,
     errors: M,
     tamper: T,
-    phase: Phase<O>,
+    phase: Phase<F::Output>,
     shared: Arc<Shared>,
     /// When the service was first asked.
     began: Option<Moment>,
@@ -52,7 +66,7 @@ enum Phase<O> {
 impl<F: Future, M, T> ResponseFuture<F, M, T> {
     #[inline]
     pub(crate) const fn untouched(inner: F) -> Self {
-        Self { inner: Some(inner), blow: None }
+        Self { stage: Stage::Untouched { future: inner } }
     }
 
     /// Strikes. What waits is made first and asked later, so that the service that was ready is
@@ -67,7 +81,7 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
     ) -> Self {
         let inner = match struck.strike.fault {
             Fault::Error { .. } | Fault::Overload { .. } | Fault::Panic | Fault::Unready => None,
-            _ => Some(work()),
+            _ => Some(Box::pin(work())),
         };
         let phase = match struck.strike.fault {
             Fault::Latency(_) | Fault::Hang | Fault::Stall => {
@@ -77,8 +91,8 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
             _ => Phase::Inner,
         };
         let (shared, held) = (Arc::clone(shared), Held::new(Arc::clone(shared)));
-        let blow = Blow { struck, errors, tamper, phase, shared, began: None, _held: held };
-        Self { inner, blow: Some(Box::new(blow)) }
+        let blow = Blow { inner, struck, errors, tamper, phase, shared, began: None, _held: held };
+        Self { stage: Stage::Struck { blow: Box::new(blow) } }
     }
 }
 
@@ -92,27 +106,22 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
-        let this = self.project();
-        match (this.blow, this.inner.as_pin_mut()) {
-            (None, Some(inner)) => inner.poll(cx),
-            (Some(blow), inner) => blow.poll(inner, cx),
-            // A future is either struck or has an inner one.
-            (None, None) => Poll::Pending,
+        match self.project().stage.project() {
+            StageNow::Untouched { future } => future.poll(cx),
+            StageNow::Struck { blow } => blow.poll(cx),
         }
     }
 }
 
-impl<Res, E, M, T> Blow<Result<Res, E>, M, T>
+impl<F, M, T, Res, E> Blow<F, M, T>
 where
+    F: Future<Output = Result<Res, E>>,
     M: MakeError<E>,
     T: Tamper<Res>,
 {
     #[cold]
-    fn poll<F>(&mut self, inner: Option<Pin<&mut F>>, cx: &mut Context<'_>) -> Poll<Result<Res, E>>
-    where
-        F: Future<Output = Result<Res, E>>,
-    {
-        let Some(inner) = inner else {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
+        let Some(inner) = &mut self.inner else {
             let injected = &self.struck.injected;
             if self.struck.strike.fault == Fault::Panic {
                 panic_any(injected.clone());
@@ -127,7 +136,7 @@ where
         }
         if matches!(self.phase, Phase::Inner) {
             let began = *self.began.get_or_insert_with(clock::now);
-            let Poll::Ready(result) = inner.poll(cx) else { return Poll::Pending };
+            let Poll::Ready(result) = inner.as_mut().poll(cx) else { return Poll::Pending };
             let now = clock::now();
             let target = match self.struck.strike.fault {
                 Fault::Late(_) => now.after(self.struck.strike.wait),
@@ -164,7 +173,10 @@ fn longer(took: Duration, factor: f64) -> Duration {
 
 impl<F: Future, M, T> fmt::Debug for ResponseFuture<F, M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let injected: Option<&Injected> = self.blow.as_ref().map(|blow| &blow.struck.injected);
+        let injected: Option<&Injected> = match &self.stage {
+            Stage::Untouched { .. } => None,
+            Stage::Struck { blow } => Some(&blow.struck.injected),
+        };
         f.debug_struct("ResponseFuture").field("injected", &injected).finish_non_exhaustive()
     }
 }
