@@ -72,6 +72,7 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
     /// Strikes. What waits is made first and asked later, so that the service that was ready is
     /// the one that is called.
     #[cold]
+    #[inline(never)]
     pub(crate) fn struck(
         shared: &Arc<Shared>,
         struck: Struck,
@@ -120,6 +121,7 @@ where
     T: Tamper<Res>,
 {
     #[cold]
+    #[inline(never)]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
         let Some(inner) = &mut self.inner else {
             let injected = &self.struck.injected;

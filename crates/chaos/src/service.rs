@@ -70,26 +70,52 @@ where
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         if self.layer.handle.0.is_armed()
-            && let Some(struck) = self.layer.handle.0.decide(&Call::ANY, Step::Readiness, false)
+            && let Some(error) = self.fail_readiness()
         {
-            return Poll::Ready(Err(self.layer.errors.make_error(&struck.injected)));
+            return Poll::Ready(Err(error));
         }
         self.inner.poll_ready(cx)
     }
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let shared = &self.layer.handle.0;
-        if !shared.is_armed() {
-            return ResponseFuture::untouched(self.inner.call(request));
+        if self.layer.handle.0.is_armed() {
+            return self.call_armed(request);
         }
+        ResponseFuture::untouched(self.inner.call(request))
+    }
+}
+
+impl<S, D, M, T> Chaos<S, D, M, T> {
+    #[cold]
+    #[inline(never)]
+    fn fail_readiness<E>(&self) -> Option<E>
+    where
+        M: MakeError<E>,
+    {
+        let struck = self.layer.handle.0.decide(&Call::ANY, Step::Readiness, false)?;
+        Some(self.layer.errors.make_error(&struck.injected))
+    }
+
+    // Apart, so that a call of a point that is not armed saves no registers for it.
+    #[cold]
+    #[inline(never)]
+    fn call_armed<Req>(&mut self, request: Req) -> ResponseFuture<S::Future, M, T>
+    where
+        S: Service<Req>,
+        D: Describe<Req>,
+        M: MakeError<S::Error> + Clone,
+        T: Tamper<S::Response> + Clone,
+    {
+        let shared = &self.layer.handle.0;
         let call = self.layer.describe.describe(&request);
         let possible = self.layer.tamper.can_corrupt();
         let Some(struck) = shared.decide(&call, Step::Call, possible) else {
+            drop(call);
             return ResponseFuture::untouched(self.inner.call(request));
         };
-        let (errors, tamper) = (self.layer.errors.clone(), self.layer.tamper.clone());
         drop(call);
+        let (errors, tamper) = (self.layer.errors.clone(), self.layer.tamper.clone());
         ResponseFuture::struck(shared, struck, errors, tamper, || self.inner.call(request))
     }
 }

@@ -223,6 +223,7 @@ impl Shared {
 
     /// What is done to this call. Asked only while it is armed.
     #[cold]
+    #[inline(never)]
     pub(crate) fn decide(&self, call: &Call<'_>, step: Step, possible: bool) -> Option<Struck> {
         let now = clock::now();
         self.expire(now);

@@ -157,6 +157,7 @@ where
 
 impl<C> Followed<C> {
     #[cold]
+    #[inline(never)]
     fn poll<F, T, E>(&mut self, inner: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<Result<T, E>>
     where
         F: Future<Output = Result<T, E>>,
