@@ -222,3 +222,28 @@ impl Burst {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use salve_core::Ratio;
+
+    use super::*;
+
+    #[test]
+    fn at_its_very_end_nothing_is_struck_unless_it_is_put_off() {
+        let rules = [Rule::new("all", Fault::ERROR).with_share(Ratio::ONE)];
+        let end = Moment::from_nanos(1_000);
+        let (armed_at, in_total) = (Moment::ZERO, u64::MAX);
+        let terms =
+            Terms { seed: 0, instance: "", per_second: 1_000, in_total, armed_at, until: end };
+        let mut engine = Injector::new(&rules, terms);
+        let strikes = |engine: &mut Injector, now| {
+            engine.decide(&Call::ANY, Step::Call, Moment::from_nanos(now)).is_some()
+        };
+        assert!(strikes(&mut engine, 999));
+        assert!(!strikes(&mut engine, 1_000));
+        engine.set_until(Moment::from_nanos(1_002));
+        assert!(strikes(&mut engine, 1_001));
+        assert!(!strikes(&mut engine, 1_002));
+    }
+}

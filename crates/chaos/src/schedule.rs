@@ -94,3 +94,23 @@ fn into(since: Duration, every: Duration) -> Duration {
     let every = every.as_nanos().max(1);
     Duration::from_nanos((since.as_nanos() % every) as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borders_belong_to_what_begins_there() {
+        let ms = Duration::from_millis;
+        let window = Schedule::Window { after: ms(10), lasts: ms(5) };
+        let period = Schedule::Period { every: ms(10), lasts: ms(5) };
+        for (at, in_window, in_period) in
+            [(0, 0.0, 1.0), (5, 0.0, 0.0), (10, 1.0, 1.0), (14, 1.0, 1.0), (15, 0.0, 0.0)]
+        {
+            assert_eq!(window.strength(ms(at)), in_window, "{at}");
+            assert_eq!(period.strength(ms(at)), in_period, "{at}");
+        }
+        assert_eq!(window.left(ms(12)), Some(ms(3)));
+        assert_eq!((period.left(ms(22)), period.left(ms(27))), (Some(ms(3)), Some(ms(0))));
+    }
+}
