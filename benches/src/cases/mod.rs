@@ -4,6 +4,7 @@
 
 mod backon;
 mod bare;
+mod chaos;
 mod degradation;
 mod failsafe;
 mod fallback;
@@ -34,6 +35,7 @@ pub(crate) const FALLBACK: &str = "fallback";
 pub(crate) const DEGRADATION: &str = "degradation";
 pub(crate) const HEALTH: &str = "passive health";
 pub(crate) const CONTROLLER: &str = "adaptive controller";
+pub(crate) const CHAOS: &str = "chaos, not armed";
 pub(crate) const FULL: &str = "full stack";
 
 const GROUPS: &[&str] = &[
@@ -50,6 +52,7 @@ const GROUPS: &[&str] = &[
     DEGRADATION,
     HEALTH,
     CONTROLLER,
+    CHAOS,
     FULL,
 ];
 
@@ -58,6 +61,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let mut cases = [
         bare::cases(),
         salve::cases(),
+        chaos::cases(),
         degradation::cases(),
         fallback::cases(),
         health::cases(),

@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 /// Every built room of the floors 0 to 2 has its row, and what a row names exists: tests ask for both.
 const ENGINES: &[(&str, &[&str])] = &[
     ("crates/bulkhead", &["compartment.rs", "limit/", "ramp.rs"]),
+    ("crates/chaos", &["dice.rs", "injector.rs", "rule.rs", "schedule.rs", "sequential.rs"]),
     ("crates/circuit-breaker", &["breaker.rs", "episode.rs", "open_wait.rs", "word.rs", "tally/"]),
     (
         "crates/core",

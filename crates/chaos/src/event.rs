@@ -1,0 +1,64 @@
+//! What a chaos point tells its listeners, in the past tense.
+
+use salve_core::Moment;
+
+use crate::injected::Injected;
+
+/// Something that happened at a chaos point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Calls may be struck from here on.
+    Armed {
+        /// By whom.
+        owner: String,
+        /// Why.
+        reason: String,
+        /// Until when at the longest.
+        until: Moment,
+    },
+    /// No call is struck any more, and those that waited go on.
+    Disarmed {
+        /// Why.
+        cause: Disarm,
+        /// How many calls were struck in between.
+        struck: u64,
+    },
+    /// A call was struck, or would have been.
+    Struck {
+        /// What was done to it.
+        injected: Injected,
+        /// Whether it was only counted.
+        shadow: bool,
+    },
+    /// An experiment has begun.
+    ExperimentStarted {
+        /// Its name.
+        experiment: String,
+    },
+    /// An experiment has ended.
+    ExperimentEnded {
+        /// Its name.
+        experiment: String,
+        /// How.
+        status: crate::experiment::Status,
+        /// In a sentence, why.
+        why: String,
+    },
+}
+
+/// Why a chaos point was disarmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disarm {
+    /// Somebody asked for it.
+    Asked,
+    /// Its time was over.
+    Expired,
+    /// It was halted.
+    Halted,
+    /// The calls of an experiment fared worse than those beside it.
+    Harm,
+    /// An experiment ended.
+    ExperimentEnded,
+}
