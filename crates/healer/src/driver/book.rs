@@ -49,8 +49,6 @@ impl Entry {
 /// What came of a write.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// How many facts were taken in.
-    pub(super) taken: usize,
     /// Why the last that was refused was.
     pub(super) refused: Option<String>,
     /// Whether they are durable.
@@ -110,9 +108,9 @@ impl Book {
                 Err(error) => refused = Some(error.why),
             }
         }
-        let (taken, seq) = (records.len(), next.seq());
-        if taken == 0 {
-            return Written { taken, refused, durable: self.kept.is_empty(), seq };
+        let seq = next.seq();
+        if records.is_empty() {
+            return Written { refused, durable: self.kept.is_empty(), seq };
         }
         self.kept.extend_from_slice(&records);
         self.flush().await;
@@ -123,7 +121,21 @@ impl Book {
                 self.tell(Event::Recorded(Arc::new(record)));
             }
         }
-        Written { taken, refused, durable: self.journal.is_some() && self.durable >= seq, seq }
+        Written { refused, durable: self.is_durable(), seq }
+    }
+
+    /// Whether everything is, that was taken in. What seems to have failed is asked for once more, for
+    /// what cannot wait.
+    pub(super) async fn make_durable(&mut self) -> bool {
+        if !self.is_durable() && self.journal.is_some() {
+            self.retry_at = Some(clock::now());
+            self.flush().await;
+        }
+        self.is_durable()
+    }
+
+    fn is_durable(&self) -> bool {
+        self.journal.is_some() && self.kept.is_empty()
     }
 
     /// Tries to make everything durable that is kept, unless it is too early for another try.
@@ -172,7 +184,7 @@ impl Book {
             Ok(Err(_)) | Err(_) => return Ok(()),
         };
         // Secrets were taken out of what was written, so texts are not compared.
-        let key = |it: &Record| (it.seq, it.at, it.wall);
+        let key = |it: &Record| (it.seq, it.at, it.wall, std::mem::discriminant(&it.fact));
         let ours = read.iter().map(key).eq(self.kept.iter().take(read.len()).map(key));
         if !ours || read.is_empty() {
             return Err("somebody else has written to it".to_owned());

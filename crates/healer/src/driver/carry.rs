@@ -135,7 +135,7 @@ impl Wheel {
         if written.refused.is_some() {
             return self.release(grant);
         }
-        if !written.durable {
+        if !self.book.make_durable().await {
             let result = ActionResult::NotStarted { why: "it could not be recorded".to_owned() };
             let fact = Fact::ActionFinished { plan: id, result };
             self.write([Entry::healer("nothing was done", fact)]).await;
@@ -227,10 +227,11 @@ impl Wheel {
         if written.refused.is_some() {
             return false;
         }
+        let durable = self.book.make_durable().await;
         let until = clock::now().after(plan.timeout.saturating_add(self.config.prepare));
-        let found = self.order(&plan, until).zip(self.action(&plan)).filter(|_| written.durable);
+        let found = self.order(&plan, until).zip(self.action(&plan)).filter(|_| durable);
         let Some((mut order, action)) = found else {
-            let why = if written.durable { "its action is not known" } else { "it could not be recorded" };
+            let why = if durable { "its action is not known" } else { "it could not be recorded" };
             self.undone(id, stage, Err(Failure::permanent(why))).await;
             return true;
         };
