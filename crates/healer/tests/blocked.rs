@@ -92,9 +92,8 @@ async fn inv_40_people_are_answered_while_every_worker_is_blocked() {
             Box::pin(async { Ok(Done::default()) })
         }
     }
-    let grave = of_fn("grave", ActionMeta::default().destructive(), |_| async {
-        Ok(Done::default())
-    });
+    let grave =
+        of_fn("grave", ActionMeta::default().destructive(), |_| async { Ok(Done::default()) });
     let mut driver = Driver::new(Config::default().with_tick(Duration::from_millis(50)), policy)
         .with_action(block)
         .with_action(Gentle("gentle".into()))

@@ -182,7 +182,8 @@ async fn too_much_without_a_journal_gives_it_up_and_watching_goes_on() {
     let healer = ready.handle();
     let running = tokio::spawn(ready.run());
     journal.down.store(true, Ordering::Relaxed);
-    for condition in [Condition::Healthy, Condition::Failed, Condition::Healthy, Condition::Failed] {
+    for condition in [Condition::Healthy, Condition::Failed, Condition::Healthy, Condition::Failed]
+    {
         healer.observe("api", condition, "").await.unwrap();
         pass(2).await;
     }
@@ -351,7 +352,9 @@ async fn inv_50_running_actions_may_end_and_none_begins() {
     rig.healer.observe("db", Condition::Failed, "").await.unwrap();
     rig.running.await.unwrap();
     assert_eq!(rig.action.count(), 1);
-    assert!(rig.journal.has(|it| matches!(it, Fact::ActionFinished { result: ActionResult::Done, .. })));
+    assert!(
+        rig.journal.has(|it| matches!(it, Fact::ActionFinished { result: ActionResult::Done, .. }))
+    );
     let late = rig.healer.by(rig::ada()).disable("late").await;
     assert_eq!(late, Err(ActError::Ended));
 }
@@ -403,10 +406,12 @@ async fn a_wrapped_call_reports_its_failures_and_their_end() {
     assert_eq!(call(true).await, Ok(7));
     pass(1).await;
     assert_eq!(rig.incident("api").unwrap().phase, Phase::Soaking);
-    assert!(!rig.healer.report_failure("nobody", Kind::Network, Severity::Low) || {
-        settle().await;
-        rig.healer.unheard() == 1
-    });
+    assert!(
+        !rig.healer.report_failure("nobody", Kind::Network, Severity::Low) || {
+            settle().await;
+            rig.healer.unheard() == 1
+        }
+    );
 }
 
 #[tokio::test(start_paused = true)]

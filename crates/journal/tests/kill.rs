@@ -96,7 +96,8 @@ fn config(folder: &Path) -> SqliteConfig {
 /// Heals until the incident has ended or a person is called. The target works once the effect was applied.
 async fn heal(folder: PathBuf, idempotent: bool) {
     let mut policy = Policy::default();
-    let step = Step::new("charge").with_attempts(3).verified_within(ms(300)).with_timeout(ms(5_000));
+    let step =
+        Step::new("charge").with_attempts(3).verified_within(ms(300)).with_timeout(ms(5_000));
     policy = policy.with_strategy(Strategy::new(Kind::Service).then(step));
     policy.soak = ms(30);
     policy.calm.cooldown = Duration::ZERO;
@@ -209,7 +210,9 @@ fn killed(dies: &str, idempotent: bool) -> (End, usize) {
     }
     let end = match state.incidents().next() {
         None => End::Resolved(state.past().next().expect("an incident").how),
-        Some(Incident { needs_human: Some(Escalation::UnknownEffect), .. }) => End::CalledForUnknown,
+        Some(Incident { needs_human: Some(Escalation::UnknownEffect), .. }) => {
+            End::CalledForUnknown
+        }
         other => panic!("killed {dies}: {other:?}"),
     };
     (end, keys.len())

@@ -31,7 +31,8 @@ impl Wheel {
             }
             Next::Start(plan) => self.prepare(plan),
             Next::RollBack(id) => {
-                let of = |it: &Incident| it.run.as_ref().map(|it| (it.plan.clone(), it.before.clone()));
+                let of =
+                    |it: &Incident| it.run.as_ref().map(|it| (it.plan.clone(), it.before.clone()));
                 let found = self.book.state().incident_of(id).and_then(of);
                 self.undo(found, Fact::RollbackStarted(id), false).await
             }
@@ -193,10 +194,13 @@ impl Wheel {
         let ok = result == ActionResult::Done;
         let fact = Fact::ActionFinished { plan: id, result };
         self.write([Entry::healer(why, fact)]).await;
-        let plan = self.book.state().incident_of(id).and_then(Incident::plan).filter(|_| ok).cloned();
+        let plan =
+            self.book.state().incident_of(id).and_then(Incident::plan).filter(|_| ok).cloned();
         let Some(plan) = plan else { return };
         let until = clock::now().after(plan.verify_within);
-        let Some((order, action)) = self.order(&plan, until).zip(self.action(&plan)) else { return };
+        let Some((order, action)) = self.order(&plan, until).zip(self.action(&plan)) else {
+            return;
+        };
         let cancel = order.cancel.clone();
         self.crew.spawn(id, Stage::Looking, until, cancel, async move {
             Done::Looked(action.verify(&order).await)

@@ -249,8 +249,7 @@ impl Driver {
             book.tell(Event::Refused { why });
         }
         let stop = shared.stop.subscribe();
-        let handle =
-            Handle { shared: Arc::clone(&shared), inputs: sends_inputs, acts: sends_acts };
+        let handle = Handle { shared: Arc::clone(&shared), inputs: sends_inputs, acts: sends_acts };
         let crew = Crew::new(runtime::Handle::current());
         let rng = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
         let last = clock::now();

@@ -183,8 +183,7 @@ impl Wheel {
         }
         let crew = &self.crew;
         let preparing = |plan| crew.stage(plan).is_some();
-        let decision =
-            decide_beside(self.book.state(), &policy, now, &mut self.rng, preparing);
+        let decision = decide_beside(self.book.state(), &policy, now, &mut self.rng, preparing);
         let news = decision.news(self.book.state());
         let news: Vec<_> = news.map(|hold| (hold.incident, hold.reason.clone())).collect();
         for (incident, reason) in news {
