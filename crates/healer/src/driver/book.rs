@@ -163,7 +163,7 @@ impl Book {
     }
 
     async fn append(&mut self, journal: &dyn Journal) -> Option<JournalError> {
-        let Some(last) = self.kept.last().map(|record| record.seq) else { return None };
+        let last = self.kept.last().map(|record| record.seq)?;
         match tokio::time::timeout(self.config.journal_wait, journal.append(&self.kept)).await {
             Ok(Ok(_)) => {
                 self.durable = last;

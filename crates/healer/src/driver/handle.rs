@@ -224,7 +224,6 @@ impl Handle {
     }
 
     /// The manual path: what a person, or a program in somebody's name, does.
-    #[must_use]
     pub fn by(&self, who: Who) -> Operator {
         Operator { acts: self.acts.clone(), who }
     }

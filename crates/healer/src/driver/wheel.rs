@@ -243,7 +243,7 @@ impl Wheel {
 
     /// Whether everything has ended, or has to end now.
     async fn is_over(&mut self) -> bool {
-        if self.crew.is_acting() && !self.ends.is_some_and(|at| clock::now() >= at) {
+        if self.crew.is_acting() && self.ends.is_none_or(|at| clock::now() < at) {
             return false;
         }
         for plan in self.crew.plans() {
