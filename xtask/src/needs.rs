@@ -23,6 +23,8 @@ const NEEDS: &[Need] = &[
     Need { program: "initdb", package: "postgresql" },
     // Plugins of the Nagios protocol.
     Need { program: "check_dummy", package: "monitoring-plugins-basic" },
+    // What a program asks of the system, and in which order.
+    Need { program: "strace", package: "strace" },
 ];
 
 /// Servers and plugins live where a plain user's `PATH` does not look.

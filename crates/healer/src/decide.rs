@@ -64,12 +64,26 @@ impl Decision {
 /// held. Then incidents in this order: ordered by a person, graver, of higher priority, nearer to
 /// the root of the dependencies, older. Ask [`due`](crate::due()) before, until it has nothing to say.
 pub fn decide(state: &State, policy: &Policy, now: Time, rng: &mut fastrand::Rng) -> Decision {
+    decide_beside(state, policy, now, rng, |_| false)
+}
+
+/// As [`decide`], while some plans are being prepared: their lease is asked for, their precheck runs.
+///
+/// Nothing is said of those. All gates are asked again by [`may_start`] once they are ready.
+pub fn decide_beside(
+    state: &State,
+    policy: &Policy,
+    now: Time,
+    rng: &mut fastrand::Rng,
+    preparing: impl Fn(PlanId) -> bool,
+) -> Decision {
     let mut decision = Decision { next: undo(state, now), holds: Vec::new() };
     if decision.next.is_some() {
         return decision;
     }
     let work = Work::of(state);
-    for incident in in_order(state) {
+    let idle = |it: &&Incident| !it.plan().is_some_and(|plan| preparing(plan.id));
+    for incident in in_order(state).into_iter().filter(idle) {
         let view = View { state, policy, now, work: &work };
         match consider(view, incident, rng) {
             Some(Ok(next)) => {
@@ -81,6 +95,26 @@ pub fn decide(state: &State, policy: &Policy, now: Time, rng: &mut fastrand::Rng
         }
     }
     decision
+}
+
+/// Whether a plan that was prepared may start now: every gate is asked again.
+///
+/// # Errors
+/// The reason why not; none if there is nothing left to do, or the plan no longer waits.
+pub fn may_start(
+    state: &State,
+    policy: &Policy,
+    now: Time,
+    plan: PlanId,
+) -> Result<(), Option<HoldReason>> {
+    let incident = state.incident_of(plan).filter(|it| it.phase.is_waiting()).ok_or(None)?;
+    let view = View { state, policy, now, work: &Work::of(state) };
+    // A plan that waits is not made anew, so nothing is drawn.
+    match consider(view, incident, &mut fastrand::Rng::with_seed(0)) {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(reason)) => Err(Some(reason)),
+        None => Err(None),
+    }
 }
 
 fn undo(state: &State, now: Time) -> Option<Next> {

@@ -171,6 +171,8 @@ pub enum HoldReason {
     ObserveOnly,
     /// What is left of the chain is forbidden or suspended.
     NothingAllowed,
+    /// The journal cannot be written, and nothing is done that is not written down before.
+    NotRecorded,
 }
 
 impl HoldReason {
@@ -256,6 +258,7 @@ impl fmt::Display for HoldReason {
             Self::Lease { holder, .. } => write!(f, "`{holder}` holds the lease of the target"),
             Self::ObserveOnly => f.write_str("rules are on trial, nothing is carried out"),
             Self::NothingAllowed => f.write_str("what is left of the chain is not allowed"),
+            Self::NotRecorded => f.write_str("the journal cannot be written"),
         }
     }
 }

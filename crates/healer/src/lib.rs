@@ -58,11 +58,15 @@
 //! **Time** is the healer's own ([`Time`]): it survives a restart, and the wall clock does not move it.
 //!
 //! **Ports**: an [`Action`] does things, a [`Journal`] keeps records, a [`Lease`] keeps two healers from
-//! acting at once. Other crates fill them.
+//! acting at once. Other crates fill them; [`of_fn`] makes an action of a closure.
+//!
+//! Features: `driver`, the task that does all of this on tokio.
 
 pub mod action;
 mod choice;
 mod decide;
+#[cfg(feature = "driver")]
+pub mod driver;
 mod due;
 mod gates;
 mod hold;
@@ -73,6 +77,7 @@ mod kind;
 pub mod learn;
 mod lease;
 mod meta;
+mod of_fn;
 mod phase;
 mod plan;
 pub mod policy;
@@ -87,7 +92,7 @@ mod time;
 
 #[doc(inline)]
 pub use action::{Action, ActionResult, BoxFuture, Cancel, Captured, Failure, Order, Verdict};
-pub use decide::{Decision, Next, decide};
+pub use decide::{Decision, Next, decide, decide_beside, may_start};
 pub use due::due;
 pub use hold::{Hold, HoldReason};
 pub use incident::{Force, Incident, IncidentId, Opening, Proof, Resolution, Run, Subject, Tried};
@@ -96,6 +101,7 @@ pub use journal::{Head, Journal, JournalError};
 pub use kind::{Evidence, Kind, Severity};
 pub use lease::{Grant, Lease, LeaseError};
 pub use meta::ActionMeta;
+pub use of_fn::{OfFn, of_fn};
 pub use phase::{Phase, Spent};
 pub use plan::{Digest, Odds, Plan, PlanId};
 pub use policy::Policy;

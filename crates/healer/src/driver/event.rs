@@ -1,0 +1,35 @@
+//! What the driver tells: every record, and how its journal and its work are.
+
+use std::sync::Arc;
+
+use crate::plan::PlanId;
+use crate::record::Record;
+
+/// Something that has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A record was taken in. It is durable, unless the journal is unwritable just now.
+    Recorded(Arc<Record>),
+    /// The journal cannot be written. Watching and calling people go on; nothing is repaired.
+    JournalDown {
+        /// Why.
+        why: String,
+    },
+    /// The journal has taken everything that was kept meanwhile; repairs go on.
+    JournalUp,
+    /// The journal was given up: there is none, it says something else, or too much has happened
+    /// without it. The healer only watches until it is started again.
+    JournalLost {
+        /// Why.
+        why: String,
+    },
+    /// A fact was not taken in, because it does not follow from what is known. It is a fault in a
+    /// program that told it, or in this one.
+    Refused {
+        /// Why.
+        why: String,
+    },
+    /// An action goes on although its time is over and it was told to end.
+    Stuck(PlanId),
+}
