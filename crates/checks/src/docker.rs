@@ -83,8 +83,6 @@ impl DockerCheck {
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let builder = Client::builder().no_proxy().pool_max_idle_per_host(0);
-        #[cfg(feature = "https")]
-        let builder = builder.tls_backend_preconfigured(crate::trust::client_config()?);
         let client = builder.unix_socket(config.socket.as_path()).build();
         let client = client
             .map_err(|error| ConfigError::new(ROOM, "client", chain(&error), "one that builds"))?;

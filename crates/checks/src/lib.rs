@@ -34,7 +34,7 @@
 //! | `cve::CveCheck` | `cve` | a report of OSV or Trivy has too many, or is too old |
 //! | `disk::DiskCheck` | `disk` | 95 % of a file system or of its inodes are used |
 //! | `docker::DockerCheck` | `docker` | a container does not run, or says it is unhealthy |
-//! | `http::HttpCheck` | `http`, `https` | status or body is not as expected |
+//! | `http::HttpCheck` | `http` | status or body is not as expected |
 //! | `plugin::PluginCheck` | `plugin` | any monitoring plugin says so |
 //! | `postgres::PostgresCheck` | `postgres` | PostgreSQL does not answer a query |
 //! | `process::ProcessCheck` | `process` | a process is gone, or is another one (Linux) |
@@ -93,7 +93,7 @@ pub mod systemd;
 mod threshold;
 #[cfg(feature = "tls")]
 pub mod tls;
-#[cfg(any(feature = "https", feature = "tls"))]
+#[cfg(feature = "tls")]
 mod trust;
 
 pub use secret::{Address, Secret};

@@ -27,9 +27,3 @@ pub(crate) fn client_of(roots: RootCertStore) -> Result<ClientConfig, ConfigErro
     let builder = versions.map_err(|error| ConfigError::new(ROOM, "versions", error, "known"))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
-
-/// Settings of a client that trusts what the system does.
-#[cfg(feature = "https")]
-pub(crate) fn client_config() -> Result<ClientConfig, ConfigError> {
-    client_of(roots_of_the_system())
-}

@@ -68,12 +68,12 @@ async fn a_hedge_takes_its_copies_from_the_attempts_of_a_retry_around_it() {
 
 /// A peer's histograms take 33 KB.
 #[test]
-fn a_policy_takes_344_bytes_its_budget_248_and_its_measurements_2304() {
+fn a_policy_takes_360_bytes_its_budget_248_and_its_measurements_2304() {
     for (config, budget, expected) in [
-        (after(MS), false, 344),
-        (after(MS), true, 344 + 248),
-        (Config::new("test"), false, 344 + 2_304),
-        (Config::new("test"), true, 344 + 248 + 2_304),
+        (after(MS), false, 360),
+        (after(MS), true, 360 + 248),
+        (Config::new("test"), false, 360 + 2_304),
+        (Config::new("test"), true, 360 + 248 + 2_304),
     ] {
         let mut made = None;
         let taken = allocation_counter::measure(|| {

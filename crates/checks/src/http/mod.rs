@@ -44,21 +44,21 @@ impl HttpCheck {
     /// Makes a client for `config`.
     ///
     /// # Errors
-    /// If a setting is out of bounds; without the feature `https` also if the URL is not `http`.
+    /// If a setting is out of bounds, or the URL is not of `http`: TLS is the program's choice, see
+    /// [`with_client`](Self::with_client).
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let builder = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(0);
-        #[cfg(feature = "https")]
-        let builder = builder.tls_backend_preconfigured(crate::trust::client_config()?);
         let client = builder
             .build()
             .map_err(|error| ConfigError::new(ROOM, "client", chain(&error), "one that builds"))?;
         let check = Self::with_client(config, client)?;
         let scheme = check.request.url().scheme();
-        if scheme == "https" && !cfg!(feature = "https") {
-            return Err(ConfigError::new(ROOM, "url", scheme, "http without the feature `https`"));
+        if scheme == "https" {
+            let bound = "http, or given to a client with TLS";
+            return Err(ConfigError::new(ROOM, "url", scheme, bound));
         }
         Ok(check)
     }
