@@ -12,6 +12,22 @@ use crate::workspace::Workspace;
 ///
 /// Every built room of the floors 0 to 2 has its row, and what a row names exists: tests ask for both.
 const ENGINES: &[(&str, &[&str])] = &[
+    (
+        "crates/adaptive",
+        &[
+            "controller/",
+            "limit.rs",
+            "overtime.rs",
+            "pulse.rs",
+            "queue.rs",
+            "quota.rs",
+            "routes.rs",
+            "scopes.rs",
+            "suspicion.rs",
+            "work.rs",
+            "worth.rs",
+        ],
+    ),
     ("crates/bulkhead", &["compartment.rs", "limit/", "ramp.rs"]),
     ("crates/chaos", &["dice.rs", "injector.rs", "rule.rs", "schedule.rs", "sequential.rs"]),
     ("crates/circuit-breaker", &["breaker.rs", "episode.rs", "open_wait.rs", "word.rs", "tally/"]),
