@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
-use salve_healer::{Fact, Head, Journal, JournalError, Record, Time, Wall, Who};
+use salve_healer::{Fact, Journal, JournalError, Record, Time, Wall, Who};
 use salve_journal::{MemoryJournal, SqliteConfig, SqliteJournal};
 use tempfile::TempDir;
 
@@ -274,5 +274,5 @@ async fn a_log_that_was_cut_at_any_byte_loses_nothing_unseen() {
     }
     assert_eq!(whole, 1, "only the whole log has the last commit");
     assert_eq!(found, tail.len() - before as usize);
-    assert_eq!(journal.head().await.unwrap(), Head { seq: 4, ..journal.head().await.unwrap() });
+    assert_eq!(journal.head().await.unwrap().seq, 4, "the copies were cut, not the journal");
 }
