@@ -35,7 +35,6 @@
 //!
 //! **Dropped**, an action ends what it has started: a program's whole process group is killed.
 
-mod closure;
 #[cfg(feature = "command")]
 pub mod command;
 #[cfg(feature = "disk")]
@@ -44,5 +43,5 @@ mod lever;
 #[cfg(feature = "process")]
 pub mod process;
 
-pub use closure::Closure;
 pub use lever::PullLever;
+pub use salve_healer::Closure;

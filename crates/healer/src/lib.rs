@@ -58,12 +58,13 @@
 //! **Time** is the healer's own ([`Time`]): it survives a restart, and the wall clock does not move it.
 //!
 //! **Ports**: an [`Action`] does things, a [`Journal`] keeps records, a [`Lease`] keeps two healers from
-//! acting at once. Other crates fill them; [`of_fn`] makes an action of a closure.
+//! acting at once. Other crates fill them; a [`Closure`] is an action too.
 //!
 //! Features: `driver`, the task that does all of this on tokio.
 
 pub mod action;
 mod choice;
+mod closure;
 mod decide;
 #[cfg(feature = "driver")]
 pub mod driver;
@@ -77,7 +78,6 @@ mod kind;
 pub mod learn;
 mod lease;
 mod meta;
-mod of_fn;
 mod phase;
 mod plan;
 pub mod policy;
@@ -92,6 +92,7 @@ mod time;
 
 #[doc(inline)]
 pub use action::{Action, ActionResult, BoxFuture, Cancel, Captured, Failure, Order, Verdict};
+pub use closure::Closure;
 pub use decide::{Decision, Next, decide, decide_beside, may_start};
 pub use due::due;
 pub use hold::{Hold, HoldReason};
@@ -101,7 +102,6 @@ pub use journal::{Head, Journal, JournalError};
 pub use kind::{Evidence, Kind, Severity};
 pub use lease::{Grant, Lease, LeaseError};
 pub use meta::ActionMeta;
-pub use of_fn::{OfFn, of_fn};
 pub use phase::{Phase, Spent};
 pub use plan::{Digest, Odds, Plan, PlanId};
 pub use policy::Policy;

@@ -11,8 +11,8 @@ use rig::{Memory, ada, policy, secs};
 use salve_healer::action::Report as Done;
 use salve_healer::driver::{Config, Driver, Event, Operator, Receipt};
 use salve_healer::{
-    ActionMeta, Condition, Incident, Kind, Phase, Policy, Scope, Severity, Step, Strategy, Target,
-    Who, Window, of_fn,
+    ActionMeta, Closure, Condition, Incident, Kind, Phase, Policy, Scope, Severity, Step, Strategy,
+    Target, Who, Window,
 };
 use tokio::time::{Instant, timeout};
 
@@ -62,13 +62,13 @@ async fn inv_40_people_are_answered_while_every_worker_is_blocked() {
     let gates: Arc<Mutex<Vec<Sender<()>>>> = Arc::default();
     let (held, _opened) = (gates.clone(), Gates(gates.clone()));
     // It blocks its thread, as no action should.
-    let block = of_fn("block", ActionMeta::default(), move |_| {
+    let block = Closure::new("block", move |_| {
         let held = held.clone();
         async move {
             let (open, wait) = channel::<()>();
             held.lock().unwrap().push(open);
             let _ = wait.recv();
-            Ok(Done::default())
+            Ok(Vec::new())
         }
     });
     struct Gentle(salve_core::Name);
@@ -92,8 +92,8 @@ async fn inv_40_people_are_answered_while_every_worker_is_blocked() {
             Box::pin(async { Ok(Done::default()) })
         }
     }
-    let grave =
-        of_fn("grave", ActionMeta::default().destructive(), |_| async { Ok(Done::default()) });
+    let grave = Closure::new("grave", |_| async { Ok(Vec::new()) })
+        .with_meta(ActionMeta::default().destructive());
     let mut driver = Driver::new(Config::default().with_tick(Duration::from_millis(50)), policy)
         .with_action(block)
         .with_action(Gentle("gentle".into()))

@@ -10,11 +10,11 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use salve_healer::action::{Failure, Report};
+use salve_healer::action::Failure;
 use salve_healer::driver::{Config, Driver};
 use salve_healer::{
-    ActionMeta, ActionResult, BoxFuture, Condition, Escalation, Fact, Head, Incident, Journal,
-    JournalError, Kind, Phase, Policy, Record, Resolution, State, Step, Strategy, Target, of_fn,
+    ActionMeta, ActionResult, BoxFuture, Closure, Condition, Escalation, Fact, Head, Incident,
+    Journal, JournalError, Kind, Phase, Policy, Record, Resolution, State, Step, Strategy, Target,
 };
 use salve_journal::{SqliteConfig, SqliteJournal};
 
@@ -66,7 +66,7 @@ impl Journal for Deadly {
 }
 
 /// The effect: a process that adds a line to a file.
-async fn apply(file: PathBuf, key: String) -> Result<Report, Failure> {
+async fn apply(file: PathBuf, key: String) -> Result<Vec<String>, Failure> {
     if dies_at("between") {
         die();
     }
@@ -81,7 +81,7 @@ async fn apply(file: PathBuf, key: String) -> Result<Report, Failure> {
     if dies_at("done") {
         die();
     }
-    if ended.success() { Ok(Report::default()) } else { Err(Failure::transient("it failed")) }
+    if ended.success() { Ok(Vec::new()) } else { Err(Failure::transient("it failed")) }
 }
 
 fn effects(folder: &Path) -> Vec<String> {
@@ -106,7 +106,8 @@ async fn heal(folder: PathBuf, idempotent: bool) {
     let meta = ActionMeta::default();
     let meta = if idempotent { meta.idempotent() } else { meta };
     let file = folder.join("effects");
-    let charge = of_fn("charge", meta, move |order| apply(file.clone(), order.key));
+    let charge =
+        Closure::new("charge", move |order| apply(file.clone(), order.key)).with_meta(meta);
     let journal = SqliteJournal::open(&config(&folder)).expect("a journal");
     let ready = Driver::new(Config::default().with_tick(ms(5)), policy)
         .with_target(Target::new("api", "service"))

@@ -10,9 +10,9 @@
 //! ```
 //!
 //! ```
-//! use salve_healer::action::{Failure, Report};
+//! use salve_healer::action::Failure;
 //! use salve_healer::driver::{Config, Driver};
-//! use salve_healer::{ActionMeta, Condition, Kind, Policy, Step, Strategy, Target, Who, of_fn};
+//! use salve_healer::{ActionMeta, Closure, Condition, Kind, Policy, Step, Strategy, Target, Who};
 //! # use std::sync::Arc;
 //! # async fn example(
 //! #     journal: Arc<dyn salve_healer::Journal>,
@@ -20,10 +20,11 @@
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! let policy = Policy::default()
 //!     .with_strategy(Strategy::new(Kind::Service).then(Step::new("restart")));
-//! let restart = of_fn("restart", ActionMeta::default().idempotent().restarts(), move |_| async move {
+//! let restart = Closure::new("restart", move |_| async move {
 //!     restart_api().await.map_err(Failure::transient)?;
-//!     Ok(Report { done: vec!["restarted".to_owned()] })
-//! });
+//!     Ok(vec!["restarted".to_owned()])
+//! })
+//! .with_meta(ActionMeta::default().idempotent().restarts());
 //! let driver = Driver::new(Config::default(), policy)
 //!     .with_target(Target::new("api", "service"))
 //!     .with_action(restart)
@@ -41,7 +42,7 @@
 //! ```
 //!
 //! **The loop waits for no action.** Each runs in a task of its own, with a deadline that the loop
-//! keeps. So people are answered while every action hangs. [`Driver::start`] puts the loop on a
+//! keeps. So people are answered while every action hangs. [`Ready::start`] puts the loop on a
 //! thread of its own: then it turns even if an action blocks every thread of the runtime.
 //!
 //! **No effect without a record.** While the journal cannot be written, what is seen is kept in memory,

@@ -5,8 +5,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use salve_core::Name;
-use salve_healer::action::Report;
-use salve_healer::{Action, ActionMeta, BoxFuture, Captured, Failure, Order, Verdict};
+
+use crate::action::{Action, BoxFuture, Captured, Failure, Order, Report, Verdict};
+use crate::meta::ActionMeta;
 
 /// Something that is done with an order and a text: the state before, for a rollback.
 type Undo =
@@ -15,6 +16,19 @@ type Do<T> = dyn Fn(Order) -> BoxFuture<'static, T> + Send + Sync;
 
 /// An action made of closures. Only what it does is needed; the rest says that nobody can tell, or
 /// that there is nothing to look at first.
+///
+/// ```
+/// use salve_healer::{Action, ActionMeta, Closure, Failure};
+///
+/// let restart = Closure::new("restart", |order| async move {
+///     if order.cancel.is_asked() {
+///         return Err(Failure::transient("cancelled"));
+///     }
+///     Ok(vec![format!("restarted {}", order.target.name)])
+/// })
+/// .with_meta(ActionMeta::default().idempotent().restarts());
+/// assert_eq!(restart.name().as_str(), "restart");
+/// ```
 pub struct Closure {
     name: Name,
     meta: ActionMeta,
