@@ -28,6 +28,7 @@ mod ratio;
 mod registry;
 mod rejection;
 mod request;
+mod request_labels;
 mod sensor;
 #[cfg(feature = "serde")]
 pub mod settings;
@@ -57,6 +58,7 @@ pub use ratio::Ratio;
 pub use registry::{Keyed, Registry, RegistryConfig, RegistryCounts};
 pub use rejection::{Origin, Reason, Refusable, Rejection, Sent, find_rejection};
 pub use request::{ByClone, Class, CloneRequest, Repeatable, RequestRule, Unrepeatable};
+pub use request_labels::{WithClass, WithScope, WithTenant, label};
 pub use sensor::{Reading, Sensor, Unit};
 pub use settlement::{End, Settle, Settlement};
 pub use topology::{Cycle, Dependency, Need, Place, Topology};

@@ -1,4 +1,6 @@
-//! What a request says about itself: whether it may be repeated, its class; and how it is copied.
+//! What a request says about itself: whether it may be repeated, its class, scope and tenant; and how it is copied.
+
+use crate::request_labels::{WithClass, WithScope, WithTenant};
 
 /// How much a call matters when not all can be served. Higher classes compare greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +37,58 @@ pub trait RequestRule<Req> {
     fn class(&self, request: &Req) -> Option<Class> {
         let _ = request;
         None
+    }
+
+    /// The part of the dependency that the request needs and that may fail on its own, such as a
+    /// shard: a number that stands for it, or its name's [`label`](crate::label). `None` if it
+    /// needs no part in particular.
+    fn scope(&self, request: &Req) -> Option<u64> {
+        let _ = request;
+        None
+    }
+
+    /// On whose behalf it is sent, where everybody is to get a fair share: a number, or the
+    /// [`label`](crate::label) of a name. Requests of nobody share what one tenant has.
+    fn tenant(&self, request: &Req) -> Option<u64> {
+        let _ = request;
+        None
+    }
+
+    /// This rule, with classes said by `class` where it says one.
+    ///
+    /// ```
+    /// use salve_core::{Class, Repeatable, RequestRule};
+    ///
+    /// let rule = Repeatable.with_class(|path: &&str| {
+    ///     path.starts_with("/prefetch").then_some(Class::Sheddable)
+    /// });
+    /// assert_eq!(rule.class(&"/prefetch/7"), Some(Class::Sheddable));
+    /// assert_eq!(rule.class(&"/orders/7"), None);
+    /// ```
+    fn with_class<F>(self, class: F) -> WithClass<Self, F>
+    where
+        Self: Sized,
+        F: Fn(&Req) -> Option<Class>,
+    {
+        WithClass { rule: self, class }
+    }
+
+    /// This rule, with scopes said by `scope` where it says one.
+    fn with_scope<F>(self, scope: F) -> WithScope<Self, F>
+    where
+        Self: Sized,
+        F: Fn(&Req) -> Option<u64>,
+    {
+        WithScope { rule: self, scope }
+    }
+
+    /// This rule, with tenants said by `tenant` where it says one.
+    fn with_tenant<F>(self, tenant: F) -> WithTenant<Self, F>
+    where
+        Self: Sized,
+        F: Fn(&Req) -> Option<u64>,
+    {
+        WithTenant { rule: self, tenant }
     }
 }
 
