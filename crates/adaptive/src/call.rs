@@ -128,6 +128,8 @@ pub(crate) struct Call {
     pub(crate) attempts: u32,
     pub(crate) last_replica: Option<u32>,
     pub(crate) place: Place,
+    /// The class by which it is served.
+    pub(crate) rank: Class,
     /// Until when it waits for room.
     pub(crate) patient_until: Moment,
     /// How many of its attempts are under way.

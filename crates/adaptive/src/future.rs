@@ -17,6 +17,14 @@ use tower_service::Service;
 use crate::call::{Ask, AttemptId, CallId, Ended};
 use crate::shared::{End, Said, Shared};
 
+/// What the rule says about a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traits {
+    pub(crate) repeatable: bool,
+    pub(crate) class: Option<Class>,
+    pub(crate) scope: Option<u64>,
+}
+
 type Answer<S, Req> = Result<<S as Service<Req>>::Response, <S as Service<Req>>::Error>;
 
 pin_project! {
@@ -35,8 +43,7 @@ pin_project! {
         service: S,
         request: Req,
         classifier: C,
-        repeatable: bool,
-        class: Option<Class>,
+        traits: Traits,
         call: Option<CallId>,
         is_over: bool,
         deadline: Moment,
@@ -71,15 +78,14 @@ impl<S: Service<Req>, Req, C> ResponseFuture<S, Req, C> {
         service: S,
         request: Req,
         classifier: C,
-        (repeatable, class): (bool, Option<Class>),
+        traits: Traits,
     ) -> Self {
         Self {
             shared,
             service,
             request,
             classifier,
-            repeatable,
-            class,
+            traits,
             call: None,
             is_over: false,
             deadline: Moment::MAX,
@@ -151,10 +157,10 @@ where
         let latest = now.after(self.shared.patience());
         *self.deadline = context.deadline().unwrap_or(latest);
         let ask = Ask {
-            class: self.class.unwrap_or_else(|| context.class()),
-            scope: None,
+            class: self.traits.class.unwrap_or_else(|| context.class()),
+            scope: self.traits.scope,
             deadline: *self.deadline,
-            repeatable: *self.repeatable,
+            repeatable: self.traits.repeatable,
         };
         let (call, said) = self.shared.arrive(ask, now);
         *self.call = Some(call);

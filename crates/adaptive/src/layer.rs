@@ -36,7 +36,7 @@ impl From<Handle> for AdaptiveLayer {
 }
 
 impl<R, C> AdaptiveLayer<R, C> {
-    /// Lets `rule` say which requests may be repeated, and their class.
+    /// Lets `rule` say which requests may be repeated, their class, and the scope that they need.
     #[must_use]
     pub fn with_request_rule<Q>(self, rule: Q) -> AdaptiveLayer<Q, C> {
         AdaptiveLayer { handle: self.handle, rule, classifier: self.classifier }

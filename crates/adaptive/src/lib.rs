@@ -61,6 +61,7 @@
 mod call;
 mod config;
 mod controller;
+mod event;
 pub mod future;
 mod handle;
 mod layer;
@@ -81,6 +82,7 @@ mod worth;
 pub use call::{Act, Ask, AttemptId, CallId, Ended};
 pub use config::{Config, Part};
 pub use controller::Controller;
+pub use event::Event;
 pub use handle::Handle;
 pub use layer::AdaptiveLayer;
 pub use service::Adaptive;

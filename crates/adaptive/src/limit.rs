@@ -77,6 +77,16 @@ impl Limit {
         }
     }
 
+    /// Follows new settings from where it stands.
+    pub(crate) fn reconfigure(&mut self, patience: Duration, ceiling: u32) {
+        self.ceiling = f64::from(ceiling);
+        self.target = patience.mul_f64(Self::SLOW_FROM);
+        self.limit = self.limit.min(self.ceiling);
+        self.good = self.good.min(self.ceiling);
+        self.rises_to = self.rises_to.min(self.ceiling);
+        self.whole = self.whole.min(ceiling);
+    }
+
     /// Whether most answers have been quick just now.
     pub(crate) fn is_quick(&self) -> bool {
         self.now < self.quick_until

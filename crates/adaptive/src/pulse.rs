@@ -45,6 +45,11 @@ pub(crate) struct Probing {
 }
 
 impl Probing {
+    /// How often callers ask who wait for so long.
+    pub(crate) fn within(patience: Duration) -> Self {
+        Self { shortest: patience.mul_f64(0.02), longest: patience }
+    }
+
     /// The wait after a probe, for something that has been dead for so long and was `wanted` so
     /// often.
     ///

@@ -43,6 +43,21 @@ impl Routes {
         Self { replicas: vec![Replica::default(); count as usize], compares }
     }
 
+    pub(crate) const fn count(&self) -> u32 {
+        self.replicas.len() as u32
+    }
+
+    pub(crate) const fn reconfigure(&mut self, compares: bool) {
+        self.compares = compares;
+    }
+
+    /// Forgets what it knows of them, but for what is under way there.
+    pub(crate) fn forget(&mut self) {
+        for replica in &mut self.replicas {
+            *replica = Replica { under_way: replica.under_way, ..Replica::default() };
+        }
+    }
+
     /// A replica for the next attempt, another than `not` where there is one.
     pub(crate) fn choose(
         &mut self,

@@ -50,6 +50,26 @@ impl Scopes {
         self.all.iter()
     }
 
+    /// So many are kept from now on; who is followed already stays.
+    pub(crate) fn reconfigure(&mut self, most: usize) {
+        self.all.reserve(most.saturating_sub(self.all.len()));
+        self.most = most;
+    }
+
+    /// Nothing speaks against anybody any more. Those for whom calls wait stay until they are
+    /// served.
+    pub(crate) fn revive(&mut self) {
+        self.all.retain(|scope| !scope.parked.is_empty());
+        for scope in &mut self.all {
+            scope.pulse = Pulse::default();
+        }
+    }
+
+    /// The labels of those that are dead.
+    pub(crate) fn dead_labels(&self) -> impl Iterator<Item = u64> {
+        self.all.iter().filter(|scope| scope.pulse.is_dead()).map(|scope| scope.label)
+    }
+
     pub(crate) fn dead(&self) -> usize {
         self.all.iter().filter(|scope| scope.pulse.is_dead()).count()
     }

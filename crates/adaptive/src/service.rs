@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use salve_core::{Absorbing, Classify, ErrorsAreFailures, Refusable, RequestRule, Unrepeatable};
 use tower_service::Service;
 
-use crate::future::ResponseFuture;
+use crate::future::{ResponseFuture, Traits};
 use crate::layer::AdaptiveLayer;
 
 /// A service behind a controller. It is always ready: each attempt makes a clone of the service
@@ -56,10 +56,13 @@ where
 {
     fn call_shared(&self, request: Req) -> Self::Future {
         let AdaptiveLayer { handle, rule, classifier } = &self.layer;
-        let repeatable = rule.is_repeatable(&request);
-        let class = rule.class(&request);
+        let traits = Traits {
+            repeatable: rule.is_repeatable(&request),
+            class: rule.class(&request),
+            scope: rule.scope(&request),
+        };
         let shared = handle.0.clone();
         let (service, classifier) = (self.inner.clone(), classifier.clone());
-        ResponseFuture::new(shared, service, request, classifier, (repeatable, class))
+        ResponseFuture::new(shared, service, request, classifier, traits)
     }
 }

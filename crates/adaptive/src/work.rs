@@ -28,6 +28,10 @@ impl Work {
         Self { units: Self::MOST / 2.0, congested: 2.0, usual: 0.0, refunds }
     }
 
+    pub(crate) const fn reconfigure(&mut self, refunds: bool) {
+        self.refunds = refunds;
+    }
+
     pub(crate) fn call(&mut self) {
         self.units = (self.units + Self::EACH_CALL).min(Self::MOST);
         self.congested = (self.congested + Self::EACH_CALL_CONGESTED).min(Self::MOST / 4.0);

@@ -27,8 +27,8 @@ impl Controller {
     /// The same, where what the call needs is alive.
     pub(super) fn start_living(&mut self, call: DefaultKey, now: Moment) {
         let Some(one) = self.calls.get(call) else { return };
-        let (class, patient_until) = (one.ask.class, one.patient_until);
-        if self.lines.is_empty_from(self.rank(class)) && self.has_room() && self.has_quota(now) {
+        let (class, rank, patient_until) = (one.ask.class, one.rank, one.patient_until);
+        if self.lines.is_empty_from(rank) && self.has_room() && self.has_quota(now) {
             self.worth.note(class, false);
             self.send(call, false, now);
         } else if patient_until <= now {

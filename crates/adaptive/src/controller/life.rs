@@ -6,6 +6,7 @@ use slotmap::DefaultKey;
 use super::Controller;
 use crate::call::Place;
 use crate::config::Part;
+use crate::event::Event;
 use crate::pulse::{Change, Verdict};
 use crate::suspicion::Suspicion;
 
@@ -33,16 +34,33 @@ impl Controller {
         if !self.parts.has(Part::Death) {
             return;
         }
-        let mut woke = self.whole.note(failed, Suspicion::CERTAIN, now) == Change::Woke;
-        if let Some(scope) = scope
-            && self.scopes.note(scope, failed, now) == Change::Woke
-        {
-            woke = true;
+        let whole = self.whole.note(failed, Suspicion::CERTAIN, now);
+        let part = scope.map_or(Change::None, |scope| self.scopes.note(scope, failed, now));
+        if whole != Change::None || part != Change::None {
+            self.turn(whole, scope.zip(Some(part)), now);
+        }
+    }
+
+    /// Something has died or come to life.
+    #[cold]
+    fn turn(&mut self, whole: Change, part: Option<(u64, Change)>, now: Moment) {
+        let scope = part.map_or(Change::None, |(_, change)| change);
+        if scope == Change::Woke {
             self.scopes.probe_now(now);
         }
-        if woke {
+        if whole == Change::Woke || scope == Change::Woke {
             self.limit.restart();
             self.quota.restart();
+        }
+        match whole {
+            Change::Died => self.tell(Event::Died),
+            Change::Woke => self.tell(Event::Revived),
+            Change::None => {}
+        }
+        match part {
+            Some((scope, Change::Died)) => self.tell(Event::ScopeDied { scope }),
+            Some((scope, Change::Woke)) => self.tell(Event::ScopeRevived { scope }),
+            Some((_, Change::None)) | None => {}
         }
     }
 

@@ -5,6 +5,7 @@ mod life;
 #[cfg(test)]
 mod model_tests;
 mod overdue;
+mod settings;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -14,6 +15,7 @@ use slotmap::{DefaultKey, SlotMap};
 
 use crate::call::{Act, Ask, Attempt, AttemptId, Call, CallId, Ended, Place};
 use crate::config::{Config, Part, Parts};
+use crate::event::Event;
 use crate::limit::Limit;
 use crate::overtime::Overtime;
 use crate::pulse::{Probing, Pulse};
@@ -86,6 +88,8 @@ pub struct Controller {
     work: Work,
     overtime: Overtime,
     acts: VecDeque<Act>,
+    /// Deaths and revivals that nobody has asked for yet, the oldest first.
+    events: VecDeque<Event>,
     counts: Counts,
     rng: fastrand::Rng,
 }
@@ -106,7 +110,7 @@ impl Controller {
             max_attempts: config.max_attempts,
             ceiling: config.ceiling,
             queue: config.queue,
-            probing: Probing { shortest: config.patience.mul_f64(0.02), longest: config.patience },
+            probing: Probing::within(config.patience),
             calls: SlotMap::with_capacity(calls),
             attempts: SlotMap::with_capacity(ceiling),
             lines: Lines::default(),
@@ -124,6 +128,7 @@ impl Controller {
             work: Work::new(parts.has(Part::Refunds)),
             overtime: Overtime::new(),
             acts: VecDeque::with_capacity(calls),
+            events: VecDeque::with_capacity(Self::EVENTS),
             counts: Counts::default(),
             rng: fastrand::Rng::with_seed(seed),
         })
@@ -133,6 +138,21 @@ impl Controller {
     #[inline]
     pub fn next_act(&mut self) -> Option<Act> {
         self.acts.pop_front()
+    }
+
+    /// The next of the deaths and revivals that nobody has been told of. The newest 64 are kept.
+    #[inline]
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    const EVENTS: usize = 64;
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        if self.events.len() == Self::EVENTS {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
     }
 
     /// A call arrives. What becomes of it is told by acts, perhaps at once.
@@ -150,6 +170,7 @@ impl Controller {
             attempts: 0,
             last_replica: None,
             place: Place::UnderWay,
+            rank: self.rank(ask.class),
             patient_until: now.after(patience),
             under_way: 0,
             links: Links::default(),

@@ -43,6 +43,18 @@ enum Step {
     Pass(u64),
     /// The moment comes that was asked for.
     Tick,
+    Reconfigure(Settings),
+    Reset,
+}
+
+/// Those that can change while it runs.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    ceiling: u32,
+    queue: u32,
+    scopes: u32,
+    max_attempts: u32,
+    off: Option<Part>,
 }
 
 /// Mostly ends of one kind for a while, so that the dead die and quotas are found.
@@ -59,6 +71,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             1 => any::<usize>().prop_map(|place| Step::Leave { place }),
             2 => (0..60_u64).prop_map(Step::Pass),
             1 => Just(Step::Tick),
+            1 => settings().prop_map(Step::Reconfigure),
+            1 => Just(Step::Reset),
         ]
     };
     let any_how = step((0..ENDS.len()).boxed());
@@ -67,6 +81,19 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     });
     (prop::collection::vec(phase, 0..4), prop::collection::vec(any_how, 0..60))
         .prop_map(|(phases, rest)| phases.into_iter().flatten().chain(rest).collect())
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let off = prop::option::of(prop::sample::select(&Part::ALL[..]));
+    (1..20_u32, 0..6_u32, 0..4_u32, 1..5_u32, off).prop_map(
+        |(ceiling, queue, scopes, max_attempts, off)| Settings {
+            ceiling,
+            queue,
+            scopes,
+            max_attempts,
+            off,
+        },
+    )
 }
 
 fn configs() -> impl Strategy<Value = Config> {
@@ -105,6 +132,31 @@ struct Walk {
     log: Vec<Act>,
     refused: u64,
     failed: u64,
+    most: Most,
+}
+
+/// The widest settings there have been: what was let in under them may still be there.
+struct Most {
+    ceiling: u32,
+    queue: u32,
+    scopes: u32,
+    max_attempts: u32,
+    off: Vec<Part>,
+}
+
+impl Most {
+    fn of(config: &Config) -> Self {
+        let Config { ceiling, queue, scopes, max_attempts, .. } = *config;
+        Self { ceiling, queue, scopes, max_attempts, off: config.off.clone() }
+    }
+
+    fn widen(&mut self, config: &Config) {
+        self.ceiling = self.ceiling.max(config.ceiling);
+        self.queue = self.queue.max(config.queue);
+        self.scopes = self.scopes.max(config.scopes);
+        self.max_attempts = self.max_attempts.max(config.max_attempts);
+        self.off.extend(&config.off);
+    }
 }
 
 impl Walk {
@@ -119,6 +171,7 @@ impl Walk {
             log: Vec::new(),
             refused: 0,
             failed: 0,
+            most: Most::of(config),
         }
     }
 
@@ -167,6 +220,16 @@ impl Walk {
                     self.controller.tick(self.now);
                 }
             }
+            Step::Reconfigure(Settings { ceiling, queue, scopes, max_attempts, off }) => {
+                let off = off.into_iter().collect();
+                let name = self.config.name.clone();
+                let Config { patience, replicas, .. } = self.config;
+                self.config =
+                    Config { name, patience, max_attempts, ceiling, queue, scopes, replicas, off };
+                self.controller.reconfigure(&self.config, self.now).unwrap();
+                self.most.widen(&self.config);
+            }
+            Step::Reset => self.controller.reset(self.now),
         }
         self.act(before);
         self.compare();
@@ -189,13 +252,15 @@ impl Walk {
                     assert!(call.under_way <= 1, "more than two at once");
                     call.sent += 1;
                     call.under_way += 1;
-                    assert!(call.sent <= self.config.max_attempts);
+                    assert!(call.sent <= self.most.max_attempts);
                     sent.push(call.ask.class);
                     self.attempts.push((attempt, place));
                 }
                 Act::Refuse { reason, .. } => {
                     assert_eq!(call.under_way, 0);
-                    let is_critical = call.ask.class == Class::Critical;
+                    // Where classes did not count for a while, it may have lined up as another.
+                    let is_critical = call.ask.class == Class::Critical
+                        && !self.most.off.contains(&Part::Classes);
                     let gives_way = matches!(reason, Reason::Shed | Reason::Displaced);
                     assert!(!is_critical || !gives_way, "a critical call gave way");
                     call.lives = false;
@@ -216,13 +281,13 @@ impl Walk {
         let after = self.controller.status();
         let is_calm =
             |status: Status| !status.dead && status.dead_scopes == 0 && status.parked == 0;
-        if !is_calm(before) || !is_calm(after) || self.config.off.contains(&Part::Classes) {
+        if !is_calm(before) || !is_calm(after) || self.most.off.contains(&Part::Classes) {
             return;
         }
         let Some(&lowest) = sent.iter().min() else { return };
         let mut waiting = self.calls.iter().filter(|call| call.lives && call.under_way == 0);
         assert!(waiting.all(|call| call.ask.class <= lowest), "a higher class was passed");
-        if !self.config.off.contains(&Part::Limit) {
+        if !self.most.off.contains(&Part::Limit) {
             let limit = before.limit.max(after.limit) + 1.0;
             assert!(f64::from(after.under_way - after.overdue) <= limit, "{after:?}");
         }
@@ -234,9 +299,9 @@ impl Walk {
         let waiting = living().filter(|call| call.under_way == 0).count();
         assert_eq!(status.under_way as usize, self.attempts.len());
         assert_eq!((status.waiting + status.parked) as usize, waiting);
-        assert!(status.under_way <= self.config.ceiling && status.overdue <= status.under_way);
-        assert!(status.waiting + status.parked <= self.config.queue);
-        assert!(status.dead_scopes <= self.config.scopes);
+        assert!(status.under_way <= self.most.ceiling && status.overdue <= status.under_way);
+        assert!(status.waiting + status.parked <= self.most.queue);
+        assert!(status.dead_scopes <= self.most.scopes);
         assert!((1.0..=f64::from(self.config.ceiling)).contains(&status.limit));
         assert_eq!(self.controller.calls.len(), living().count());
         let counts = self.controller.counts();

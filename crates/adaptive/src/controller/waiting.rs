@@ -39,7 +39,7 @@ impl Controller {
 
     fn wait(&mut self, call: DefaultKey, place: Place, otherwise: Reason) {
         let Some(one) = self.calls.get(call) else { return };
-        let (class, scope) = (self.rank(one.ask.class), one.ask.scope);
+        let (class, scope) = (one.rank, one.ask.scope);
         if self.waiting >= self.queue && !self.displace(class) {
             return self.refuse(call, otherwise);
         }
@@ -72,7 +72,7 @@ impl Controller {
     pub(super) fn leave(&mut self, call: DefaultKey) {
         let Some(one) = self.calls.get_mut(call) else { return };
         let place = std::mem::replace(&mut one.place, Place::UnderWay);
-        let (class, scope) = (one.ask.class, one.ask.scope);
+        let (class, scope) = (one.rank, one.ask.scope);
         let lines = match place {
             Place::UnderWay => return,
             Place::InLine => &mut self.lines,
@@ -85,7 +85,6 @@ impl Controller {
                 }
             }
         };
-        let class = if self.parts.has(Part::Classes) { class } else { Class::Normal };
         lines.of(class).remove(&mut self.calls, call);
         self.waiting -= 1;
     }
