@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salve_core::{Check, ConfigError, Name};
+use salve_core::{Check, ConfigError, Enforcement, Name};
 
 pub(crate) const ROOM: &str = "adaptive";
 
@@ -41,6 +41,9 @@ pub struct Config {
     pub replicas: u32,
     /// Parts that do not take part. Default none.
     pub off: Vec<Part>,
+    /// Whether it decides, or lets every call pass with one attempt and counts what it would have
+    /// refused or let wait. Default it decides.
+    pub enforcement: Enforcement,
 }
 
 /// A part of the controller that can be switched off, to see what it is worth.
@@ -115,6 +118,7 @@ impl Default for Config {
             scopes: 64,
             replicas: 1,
             off: Vec::new(),
+            enforcement: Enforcement::Enforce,
         }
     }
 }
@@ -172,6 +176,13 @@ impl Config {
     #[must_use]
     pub fn without(mut self, part: Part) -> Self {
         self.off.push(part);
+        self
+    }
+
+    /// Sets whether it decides, or only counts what it would have done.
+    #[must_use]
+    pub const fn with_enforcement(mut self, enforcement: Enforcement) -> Self {
+        self.enforcement = enforcement;
         self
     }
 

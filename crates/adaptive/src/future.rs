@@ -15,7 +15,8 @@ use tokio::time::Sleep;
 use tower_service::Service;
 
 use crate::call::{Ask, AttemptId, CallId, Ended};
-use crate::shared::{End, Said, Shared};
+use crate::seats::{End, Said};
+use crate::shared::Shared;
 
 /// What the rule says about a request.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,8 @@ pin_project! {
         traits: Traits,
         call: Option<CallId>,
         is_over: bool,
+        // The controller only says what it would do: there is one attempt, and no deadline.
+        shadow: bool,
         deadline: Moment,
         sent: u32,
         // What the last attempt came to.
@@ -88,6 +91,7 @@ impl<S: Service<Req>, Req, C> ResponseFuture<S, Req, C> {
             traits,
             call: None,
             is_over: false,
+            shadow: false,
             deadline: Moment::MAX,
             sent: 0,
             last: None,
@@ -115,12 +119,14 @@ where
         }
         let context = CallContext::current();
         let mut said = match *this.call {
-            None => this.arrive(context),
-            Some(_) => Said::Nothing,
+            None if *this.sent == 0 => this.arrive(context),
+            // In shadow mode there may be none.
+            _ => Said::Nothing,
         };
         loop {
             match said {
-                Said::Send(attempt) => this.send(attempt),
+                Said::Send(attempt) => this.send(Some(attempt)),
+                Said::Pass => this.send(None),
                 Said::End(end) => return Poll::Ready(this.end(end)),
                 Said::Nothing => {}
             }
@@ -128,6 +134,9 @@ where
                 return Poll::Ready(answer);
             }
             let Some(call) = *this.call else { return Poll::Pending };
+            if *this.shadow {
+                return Poll::Pending;
+            }
             said = this.shared.hear(call, cx.waker());
             if said == Said::Nothing {
                 break;
@@ -162,19 +171,21 @@ where
             deadline: *self.deadline,
             repeatable: self.traits.repeatable,
         };
-        let (call, said) = self.shared.arrive(ask, now);
-        *self.call = Some(call);
-        said
+        let arrival = self.shared.arrive(ask, now);
+        *self.call = arrival.call;
+        *self.shadow = arrival.shadow;
+        arrival.said
     }
 
-    fn send(&mut self, attempt: AttemptId) {
+    /// Begins an attempt, which the controller knows by `id` if at all.
+    fn send(&mut self, id: Option<AttemptId>) {
         let made = Oneshot::new(self.service.clone(), self.request.clone());
         *self.sent += 1;
         if self.first.is_none() {
-            self.ids[0] = Some(attempt);
+            self.ids[0] = id;
             self.first.set(Some(made));
         } else {
-            self.ids[1] = Some(attempt);
+            self.ids[1] = id;
             self.second.set(Some(made));
         }
     }
@@ -185,18 +196,28 @@ where
         context: CallContext,
         cx: &mut Context<'_>,
     ) -> Option<Answer<S, Req>> {
-        // All attempts are the controller's: layers within have none of their own to spend.
-        let inner = context.with_deadline(*self.deadline).with_attempt((*self.sent).max(1), 0);
+        let inner = if *self.shadow {
+            context
+        } else {
+            // All attempts are the controller's: layers within have none of their own to spend.
+            context.with_deadline(*self.deadline).with_attempt((*self.sent).max(1), 0)
+        };
         for place in 0..2 {
             let mut attempt = if place == 0 { self.first.as_mut() } else { self.second.as_mut() };
             let Some(polled) = attempt.as_mut().as_pin_mut() else { continue };
             let (polled, _) = inner.enter(|| polled.poll(cx));
             let Poll::Ready(answer) = polled else { continue };
             attempt.set(None);
-            let Some(id) = self.ids[place].take() else { continue };
+            let (Some(call), Some(id)) = (*self.call, self.ids[place].take()) else {
+                *self.is_over = true;
+                return Some(answer);
+            };
             let how = ended(judge(self.classifier, answer.as_ref()));
-            let Some(call) = *self.call else { continue };
-            if !how.ends_call() {
+            if *self.shadow {
+                self.ids[place] = Some(id);
+                self.close(how);
+                return Some(answer);
+            } else if !how.ends_call() {
                 self.shared.ended(call, id, how, clock::now());
                 *self.last = Some(answer);
             } else {

@@ -1,15 +1,30 @@
-//! A controller to call through without tower, and to read.
+//! A controller to read and to steer.
+
+use std::num::NonZeroUsize;
 
 use salve_core::sync::Arc;
-use salve_core::{ConfigError, Name, Reading, Sensor, Unit};
+use salve_core::{
+    ConfigError, Effector, Lever, Name, NoSuchLever, Observe, Reading, Sensor, Subscription, Unit,
+};
 
 use crate::config::Config;
+use crate::event::Event;
 use crate::shared::Shared;
 use crate::status::{Counts, Status};
 
 /// One controller. Clones are the same controller, and so are the layers made from it.
 #[derive(Clone, Debug)]
 pub struct Handle(pub(crate) Arc<Shared>);
+
+const LEVERS: &[Lever] = &[
+    Lever {
+        name: "close",
+        about: "Takes no new calls; those that wait or are under way finish.",
+        reduces_capacity: true,
+    },
+    Lever { name: "open", about: "Takes calls again.", reduces_capacity: false },
+    Lever { name: "reset", about: "Forgets what it has learnt.", reduces_capacity: false },
+];
 
 impl Handle {
     /// A controller that knows nothing yet.
@@ -28,13 +43,89 @@ impl Handle {
     /// What it holds and believes just now.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.0.status()
+        self.0.lock().controller.status()
     }
 
     /// What it has counted since it was made.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.0.counts()
+        let seats = self.0.lock();
+        Counts {
+            closing: seats.closing,
+            shadow_rejected: seats.shadowed,
+            ..seats.controller.counts()
+        }
+    }
+
+    /// The scopes that are held to be dead, as calls name them.
+    #[must_use]
+    pub fn dead_scopes(&self) -> Vec<u64> {
+        self.0.lock().controller.dead_scopes()
+    }
+
+    /// The settings it follows now.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.0.lock().config.clone()
+    }
+
+    /// Follows new settings, and keeps what it has learnt and counted; the name stays. Nobody who
+    /// waits or is under way is sent away.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds; then nothing has changed.
+    pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
+        self.0.reconfigure(config)
+    }
+
+    /// Takes no new calls: they are refused as [`Closing`](salve_core::Reason::Closing). Those that
+    /// wait or are under way finish.
+    pub fn close(&self) {
+        self.0.set_closed(true);
+    }
+
+    /// Takes calls again.
+    pub fn open(&self) {
+        self.0.set_closed(false);
+    }
+
+    /// Forgets what it has learnt, as after the dependency was replaced by another.
+    pub fn reset(&self) {
+        self.0.reset();
+    }
+
+    /// Opens a channel that holds up to `capacity` events, and counts those that do not fit.
+    #[must_use]
+    pub fn subscribe(&self, capacity: NonZeroUsize) -> Subscription<Event> {
+        self.0.events.subscribe(capacity)
+    }
+
+    /// Tells `observer` of every event, on the thread that caused it, with no lock held.
+    pub fn observe(&self, observer: impl Observe<Event> + 'static) {
+        self.0.events.observe(observer);
+    }
+}
+
+impl Effector for Handle {
+    fn name(&self) -> &Name {
+        self.0.origin().name()
+    }
+
+    fn levers(&self) -> &'static [Lever] {
+        LEVERS
+    }
+
+    fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
+        match lever {
+            "close" => self.close(),
+            "open" => self.open(),
+            "reset" => self.reset(),
+            _ => {
+                let effector = self.0.origin().name().clone();
+                return Err(NoSuchLever { effector, lever: lever.to_owned() });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -60,6 +151,7 @@ impl Sensor for Handle {
             ("seconds_total", counts.seconds as f64, Unit::Count),
             ("failed_total", counts.failed as f64, Unit::Count),
             ("rejected_total", counts.refusals() as f64, Unit::Count),
+            ("shadow_rejected_total", counts.shadow_rejected as f64, Unit::Count),
             ("untracked_total", counts.untracked as f64, Unit::Count),
         ] {
             report(Reading { name, value, unit });

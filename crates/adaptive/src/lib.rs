@@ -37,6 +37,7 @@
 //! | `scopes` | 64 | failing scopes that are told apart |
 //! | `replicas` | 1 | addresses to choose among; a layer leads to one |
 //! | `off` | none | parts that do not take part |
+//! | `enforcement` | enforce | in shadow mode every call passes, once, and what would have been refused or would have waited is counted |
 //!
 //! **What it asks.** Is the dependency, or the scope of it that the call needs, dead (Page's CUSUM
 //! over results)? Is it overloaded: are even the quick answers slow against the callers' patience?
@@ -72,10 +73,12 @@ mod queue;
 mod quota;
 mod routes;
 mod scopes;
+mod seats;
 mod service;
 mod shared;
 mod status;
 mod suspicion;
+mod ticker;
 mod work;
 mod worth;
 

@@ -49,6 +49,10 @@ pub struct Counts {
     pub unavailable: u64,
     /// Calls refused because their deadline had passed.
     pub late: u64,
+    /// Calls refused since it was closed.
+    pub closing: u64,
+    /// Calls let through in shadow mode that would have been refused, or would have waited.
+    pub shadow_rejected: u64,
     /// Failures whose scope could not be followed, for want of places.
     pub untracked: u64,
 }
@@ -68,6 +72,6 @@ impl Counts {
     /// Calls that were refused, for whatever reason.
     #[must_use]
     pub const fn refusals(&self) -> u64 {
-        self.shed + self.full + self.displaced + self.unavailable + self.late
+        self.shed + self.full + self.displaced + self.unavailable + self.late + self.closing
     }
 }

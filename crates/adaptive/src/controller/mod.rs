@@ -256,6 +256,12 @@ impl Controller {
         Counts { untracked: self.scopes.untracked(), ..self.counts }
     }
 
+    /// The scopes that are held to be dead.
+    #[must_use]
+    pub fn dead_scopes(&self) -> Vec<u64> {
+        self.scopes.dead_labels().collect()
+    }
+
     /// How many attempts count against the limit. Those that are stuck do not while the others
     /// are quick: they hold no worker that quick ones could have.
     fn counted(&self) -> u32 {

@@ -224,8 +224,17 @@ impl Walk {
                 let off = off.into_iter().collect();
                 let name = self.config.name.clone();
                 let Config { patience, replicas, .. } = self.config;
-                self.config =
-                    Config { name, patience, max_attempts, ceiling, queue, scopes, replicas, off };
+                self.config = Config {
+                    name,
+                    patience,
+                    max_attempts,
+                    ceiling,
+                    queue,
+                    scopes,
+                    replicas,
+                    off,
+                    ..Config::default()
+                };
                 self.controller.reconfigure(&self.config, self.now).unwrap();
                 self.most.widen(&self.config);
             }
