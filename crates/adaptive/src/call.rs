@@ -1,6 +1,6 @@
 //! What a controller is asked and told, what it answers, and what it keeps of calls under way.
 
-use salve_core::{Class, Moment, Reason};
+use salve_core::{Class, FailureKind, Moment, Outcome, Reason, RetryAdvice, Sent, Verdict};
 use slotmap::DefaultKey;
 
 use crate::queue::{Linked, Links};
@@ -52,6 +52,26 @@ pub enum Ended {
 }
 
 impl Ended {
+    /// What a result is to the controller.
+    pub(crate) fn of(verdict: Verdict<'_>) -> Self {
+        match verdict {
+            Verdict::Rejected(rejection) => match (rejection.sent(), rejection.retry_advice()) {
+                (Sent::No, RetryAdvice::Yes) => Self::NotSent,
+                (Sent::No, _) => Self::Ignored,
+                (Sent::Unknown, _) => Self::TimedOut,
+            },
+            Verdict::Judged(Outcome::Success) => Self::Success,
+            Verdict::Judged(Outcome::Ignored) => Self::Ignored,
+            Verdict::Judged(Outcome::Failure { retry, kind }) => match (kind, retry) {
+                (FailureKind::Overload, RetryAdvice::Yes) => Self::TurnedAway,
+                (FailureKind::Overload, _) => Self::PutOff,
+                (FailureKind::Timeout, _) => Self::TimedOut,
+                (_, RetryAdvice::Yes) => Self::Failure,
+                _ => Self::FinalFailure,
+            },
+        }
+    }
+
     /// Whether the dependency failed; `None` if nothing is known of that.
     pub(crate) const fn has_failed(self) -> Option<bool> {
         match self {

@@ -8,8 +8,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 use salve_core::sync::Arc;
 use salve_core::{
-    CallContext, Class, Classify, FailureKind, Moment, Oneshot, Outcome, Reason, Refusable,
-    RetryAdvice, Sent, Verdict, clock, judge,
+    CallContext, Class, Classify, CloneRequest, Moment, Oneshot, Reason, Refusable, clock, judge,
 };
 use tokio::time::Sleep;
 use tower_service::Service;
@@ -36,13 +35,15 @@ pin_project! {
     /// failure.
     #[project = ResponseProj]
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, Req, C>
+    pub struct ResponseFuture<S, Req, C, Q>
     where
         S: Service<Req>,
     {
         shared: Arc<Shared>,
         service: S,
-        request: Req,
+        // `None` once it has been sent and cannot be copied.
+        request: Option<Req>,
+        cloner: Q,
         classifier: C,
         traits: Traits,
         call: Option<CallId>,
@@ -62,7 +63,7 @@ pin_project! {
         timer: Option<Sleep>,
     }
 
-    impl<S: Service<Req>, Req, C> PinnedDrop for ResponseFuture<S, Req, C> {
+    impl<S: Service<Req>, Req, C, Q> PinnedDrop for ResponseFuture<S, Req, C, Q> {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             // A panic of the inner service comes through here as well.
@@ -75,18 +76,19 @@ pin_project! {
     }
 }
 
-impl<S: Service<Req>, Req, C> ResponseFuture<S, Req, C> {
-    pub(crate) const fn new(
+impl<S: Service<Req>, Req, C, Q> ResponseFuture<S, Req, C, Q> {
+    pub(crate) fn new(
         shared: Arc<Shared>,
         service: S,
         request: Req,
-        classifier: C,
+        (classifier, cloner): (C, Q),
         traits: Traits,
     ) -> Self {
         Self {
             shared,
             service,
-            request,
+            request: Some(request),
+            cloner,
             classifier,
             traits,
             call: None,
@@ -103,11 +105,11 @@ impl<S: Service<Req>, Req, C> ResponseFuture<S, Req, C> {
     }
 }
 
-impl<S, Req, C> Future for ResponseFuture<S, Req, C>
+impl<S, Req, C, Q> Future for ResponseFuture<S, Req, C, Q>
 where
     S: Service<Req> + Clone,
     S::Error: Refusable,
-    Req: Clone,
+    Q: CloneRequest<Req>,
     C: Classify<S::Response, S::Error>,
 {
     type Output = Answer<S, Req>;
@@ -125,7 +127,13 @@ where
         };
         loop {
             match said {
-                Said::Send(attempt) => this.send(Some(attempt)),
+                Said::Send(attempt) if this.request.is_some() => this.send(Some(attempt)),
+                Said::Send(attempt) => {
+                    this.leave_out(attempt);
+                    if this.first.is_none() && this.second.is_none() {
+                        return Poll::Ready(this.end(End::Failed));
+                    }
+                }
                 Said::Pass => this.send(None),
                 Said::End(end) => return Poll::Ready(this.end(end)),
                 Said::Nothing => {}
@@ -154,11 +162,11 @@ where
     }
 }
 
-impl<S, Req, C> ResponseProj<'_, S, Req, C>
+impl<S, Req, C, Q> ResponseProj<'_, S, Req, C, Q>
 where
     S: Service<Req> + Clone,
     S::Error: Refusable,
-    Req: Clone,
+    Q: CloneRequest<Req>,
     C: Classify<S::Response, S::Error>,
 {
     fn arrive(&mut self, context: CallContext) -> Said {
@@ -179,7 +187,14 @@ where
 
     /// Begins an attempt, which the controller knows by `id` if at all.
     fn send(&mut self, id: Option<AttemptId>) {
-        let made = Oneshot::new(self.service.clone(), self.request.clone());
+        let Some(request) = self.request.take() else { return };
+        let made = match self.cloner.clone_request(&request) {
+            Some(copy) => {
+                *self.request = Some(request);
+                Oneshot::new(self.service.clone(), copy)
+            }
+            None => Oneshot::new(self.service.clone(), request),
+        };
         *self.sent += 1;
         if self.first.is_none() {
             self.ids[0] = id;
@@ -187,6 +202,14 @@ where
         } else {
             self.ids[1] = id;
             self.second.set(Some(made));
+        }
+    }
+
+    /// Makes no attempt, since the request is gone and could not be copied.
+    #[cold]
+    fn leave_out(&self, attempt: AttemptId) {
+        if let Some(call) = *self.call {
+            self.shared.ended(call, attempt, Ended::Cancelled, clock::now());
         }
     }
 
@@ -212,7 +235,7 @@ where
                 *self.is_over = true;
                 return Some(answer);
             };
-            let how = ended(judge(self.classifier, answer.as_ref()));
+            let how = Ended::of(judge(self.classifier, answer.as_ref()));
             if *self.shadow {
                 self.ids[place] = Some(id);
                 self.close(how);
@@ -260,27 +283,7 @@ where
     }
 }
 
-/// What a result is to the controller.
-fn ended(verdict: Verdict<'_>) -> Ended {
-    match verdict {
-        Verdict::Rejected(rejection) => match (rejection.sent(), rejection.retry_advice()) {
-            (Sent::No, RetryAdvice::Yes) => Ended::NotSent,
-            (Sent::No, _) => Ended::Ignored,
-            (Sent::Unknown, _) => Ended::TimedOut,
-        },
-        Verdict::Judged(Outcome::Success) => Ended::Success,
-        Verdict::Judged(Outcome::Ignored) => Ended::Ignored,
-        Verdict::Judged(Outcome::Failure { retry, kind }) => match (kind, retry) {
-            (FailureKind::Overload, RetryAdvice::Yes) => Ended::TurnedAway,
-            (FailureKind::Overload, _) => Ended::PutOff,
-            (FailureKind::Timeout, _) => Ended::TimedOut,
-            (_, RetryAdvice::Yes) => Ended::Failure,
-            _ => Ended::FinalFailure,
-        },
-    }
-}
-
-impl<S: Service<Req>, Req, C> fmt::Debug for ResponseFuture<S, Req, C> {
+impl<S: Service<Req>, Req, C, Q> fmt::Debug for ResponseFuture<S, Req, C, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").field("sent", &self.sent).finish_non_exhaustive()
     }

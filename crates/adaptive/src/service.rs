@@ -3,7 +3,10 @@
 use std::fmt;
 use std::task::{Context, Poll};
 
-use salve_core::{Absorbing, Classify, ErrorsAreFailures, Refusable, RequestRule, Unrepeatable};
+use salve_core::{
+    Absorbing, ByClone, Classify, CloneRequest, ErrorsAreFailures, Refusable, RequestRule,
+    Unrepeatable,
+};
 use tower_service::Service;
 
 use crate::future::{ResponseFuture, Traits};
@@ -12,28 +15,28 @@ use crate::layer::AdaptiveLayer;
 /// A service behind a controller. It is always ready: each attempt makes a clone of the service
 /// ready, so that a call which waits holds nothing of the service.
 #[derive(Clone)]
-pub struct Adaptive<S, R = Unrepeatable, C = ErrorsAreFailures> {
+pub struct Adaptive<S, R = Unrepeatable, C = ErrorsAreFailures, Q = ByClone> {
     pub(crate) inner: S,
-    pub(crate) layer: AdaptiveLayer<R, C>,
+    pub(crate) layer: AdaptiveLayer<R, C, Q>,
 }
 
-impl<S, R, C> fmt::Debug for Adaptive<S, R, C> {
+impl<S, R, C, Q> fmt::Debug for Adaptive<S, R, C, Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Adaptive").field("layer", &self.layer).finish_non_exhaustive()
     }
 }
 
-impl<S, R, C, Req> Service<Req> for Adaptive<S, R, C>
+impl<S, R, C, Q, Req> Service<Req> for Adaptive<S, R, C, Q>
 where
     S: Service<Req> + Clone,
     S::Error: Refusable,
-    Req: Clone,
     R: RequestRule<Req>,
     C: Classify<S::Response, S::Error> + Clone,
+    Q: CloneRequest<Req> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S, Req, C>;
+    type Future = ResponseFuture<S, Req, C, Q>;
 
     #[inline]
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -46,23 +49,23 @@ where
     }
 }
 
-impl<S, R, C, Req> Absorbing<Req> for Adaptive<S, R, C>
+impl<S, R, C, Q, Req> Absorbing<Req> for Adaptive<S, R, C, Q>
 where
     S: Service<Req> + Clone,
     S::Error: Refusable,
-    Req: Clone,
     R: RequestRule<Req>,
     C: Classify<S::Response, S::Error> + Clone,
+    Q: CloneRequest<Req> + Clone,
 {
     fn call_shared(&self, request: Req) -> Self::Future {
-        let AdaptiveLayer { handle, rule, classifier } = &self.layer;
+        let AdaptiveLayer { handle, rule, classifier, cloner } = &self.layer;
         let traits = Traits {
             repeatable: rule.is_repeatable(&request),
             class: rule.class(&request),
             scope: rule.scope(&request),
         };
         let shared = handle.0.clone();
-        let (service, classifier) = (self.inner.clone(), classifier.clone());
-        ResponseFuture::new(shared, service, request, classifier, traits)
+        let rules = (classifier.clone(), cloner.clone());
+        ResponseFuture::new(shared, self.inner.clone(), request, rules, traits)
     }
 }

@@ -43,6 +43,29 @@ async fn a_failure_is_mended_by_another_attempt_if_that_is_safe() {
     assert_eq!(calls.load(Ordering::Relaxed), 1);
 }
 
+/// Cannot be cloned, and copied only if it says so.
+struct Errand {
+    copyable: bool,
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_copied_is_sent_once_and_its_failure_handed_over() {
+    let copy = |errand: &Errand| errand.copyable.then_some(Errand { copyable: true });
+    let layer = AdaptiveLayer::new(&Config::default()).unwrap();
+    let layer = layer.with_request_rule(Repeatable).with_cloner(copy);
+    let handle = layer.handle();
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = calls.clone();
+    let service = layer.layer(service_fn(move |_: Errand| {
+        let fails = counted.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        async move { if fails { Err(TestError::Failed) } else { Ok(()) } }
+    }));
+    assert_eq!(service.clone().oneshot(Errand { copyable: true }).await, Ok(()));
+    assert_eq!(service.oneshot(Errand { copyable: false }).await, Err(TestError::Failed));
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+    assert_eq!((handle.status().under_way, handle.status().waiting), (0, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_never_answers_is_given_up_at_the_deadline_and_may_have_been_sent() {
     let (layer, handle) = layer(&Config::default().with_patience(300 * MS));
