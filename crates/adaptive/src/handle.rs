@@ -137,9 +137,9 @@ impl Sensor for Handle {
     fn read(&self, report: &mut dyn FnMut(Reading)) {
         let (status, counts) = (self.status(), self.counts());
         for (name, value, unit) in [
-            ("under_way", f64::from(status.under_way), Unit::Count),
+            ("in_use", f64::from(status.under_way), Unit::Count),
             ("overdue", f64::from(status.overdue), Unit::Count),
-            ("limit", status.limit, Unit::Count),
+            ("places", status.limit, Unit::Count),
             ("waiting", f64::from(status.waiting), Unit::Count),
             ("parked", f64::from(status.parked), Unit::Count),
             ("dead", f64::from(u8::from(status.dead)), Unit::Flag),
@@ -148,8 +148,8 @@ impl Sensor for Handle {
             ("calls_total", counts.calls as f64, Unit::Count),
             ("attempts_total", counts.attempts as f64, Unit::Count),
             ("retries_total", counts.retries as f64, Unit::Count),
-            ("seconds_total", counts.seconds as f64, Unit::Count),
-            ("failed_total", counts.failed as f64, Unit::Count),
+            ("copies_total", counts.seconds as f64, Unit::Count),
+            ("failures_total", counts.failed as f64, Unit::Count),
             ("rejected_total", counts.refusals() as f64, Unit::Count),
             ("shadow_rejected_total", counts.shadow_rejected as f64, Unit::Count),
             ("untracked_total", counts.untracked as f64, Unit::Count),

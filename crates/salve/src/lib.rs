@@ -30,6 +30,7 @@
 //! | [`rate_limit`] | bounds how many calls there are in a time, by key and tier |
 //! | [`fallback`] | answers in place of what failed: alternatives, kept answers, one call for many |
 //! | [`degradation`] | switches off, in order, what matters least |
+//! | [`adaptive`] | one controller in place of most of them, without thresholds: [`Stack::adaptive`] |
 //! | [`health`] | watches what the program depends on: checks, states, scores, reports |
 //!
 //! | feature | what it adds |
@@ -64,6 +65,7 @@ pub mod stack;
 #[cfg(feature = "tracing")]
 pub mod trace;
 
+pub use salve_adaptive as adaptive;
 pub use salve_bulkhead as bulkhead;
 pub use salve_circuit_breaker as circuit_breaker;
 pub use salve_core::*;

@@ -76,6 +76,7 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
     registry.register(health::TargetConfig::new("cellar"), observed).unwrap();
     let target = registry.target("cellar").unwrap();
     assert!(tokio::time::timeout(5 * minute, registry.clone().run()).await.is_err());
+    let (_, controlled) = stack("controlled").adaptive().build().unwrap();
     let (_, stack) = stack("inventory").build().unwrap();
     let quantile = hedge::Quantile::default().with_min_samples(1);
     let measured = hedge::Handle::new(hedge::Config::default().with_quantile(quantile)).unwrap();
@@ -111,7 +112,8 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
         &adaptive, &measured, &ladder, &limit, &keyed, &chain, &answers, &flights, &registry,
         &target,
     ];
-    let read: BTreeMap<_, _> = stack.sensors().chain(others).flat_map(readings).collect();
+    let sensors = stack.sensors().chain(controlled.sensors()).chain(others);
+    let read: BTreeMap<_, _> = sensors.flat_map(readings).collect();
     let table = FIGURES.iter().map(|figure| (figure.reading, figure.unit)).collect();
     assert_eq!(read, table);
 }

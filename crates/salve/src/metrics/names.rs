@@ -55,7 +55,9 @@ figures! {
     "copies_total" => "salve_copies_total", Count, "Second copies of late calls that were sent.";
     "copies_unsent_total" => "salve_copies_unsent_total", Count, "Second copies that were refused before they were sent.";
     "copies_won_total" => "salve_copies_won_total", Count, "Second copies that answered first.";
+    "dead" => "salve_dead", Flag, "Whether the dependency is held to be dead.";
     "dead_letters_total" => "salve_dead_letters_total", Count, "Requests handed to the dead-letter sink.";
+    "dead_scopes" => "salve_dead_scopes", Count, "Parts of the dependency that are held to be dead.";
     "deadlines_exceeded_total" => "salve_deadlines_exceeded_total", Count, "Calls ended by the deadline of the whole call.";
     "degradations_total" => "salve_degradations_total", Count, "Times that the level of service became worse.";
     "delay" => "salve_delay_seconds", Seconds, "After how long a call is late.";
@@ -88,8 +90,10 @@ figures! {
     "nothing_kept_total" => "salve_nothing_kept_total", Count, "Calls that failed with nothing kept to serve.";
     "observed_value" => "salve_observed_value", Count, "What the last check observed, in the check's own unit.";
     "open" => "salve_open", Flag, "Whether it refuses calls.";
+    "overdue" => "salve_overdue", Count, "Attempts that take so long that they count as slow already.";
     "overflowed_total" => "salve_overflowed_total", Count, "Calls that had to share the policy of keys without room.";
     "panics_total" => "salve_panics_total", Count, "Panics that were caught.";
+    "parked" => "salve_parked", Count, "Calls that wait until what they need is alive again.";
     "paused" => "salve_paused", Flag, "Whether an operator has paused it.";
     "places" => "salve_places", Count, "How many calls may be under way at once.";
     "primary_failures_total" => "salve_primary_failures_total", Count, "Calls whose own service failed, whatever was answered then.";
@@ -118,6 +122,7 @@ figures! {
     "shadow_served_total" => "salve_shadow_served_total", Count, "Kept answers that would have been served, but for shadow mode.";
     "shadow_shared_total" => "salve_shadow_shared_total", Count, "Calls that would have been answered by another's, but for shadow mode.";
     "shared_total" => "salve_shared_total", Count, "Calls that were answered by another's.";
+    "shed_level" => "salve_shed_level", Count, "The classes that are shed: 1 for all that is sheddable, 2 for all but what is critical.";
     "shed_total" => "salve_shed_total", Count, "Calls refused because too many of their class or a higher one wait.";
     "slow_rate" => "salve_slow_ratio", Ratio, "The share of slow calls in the window.";
     "slow_total" => "salve_slow_total", Count, "Calls that were slow, failed or not.";
@@ -134,6 +139,7 @@ figures! {
     "trips_in_a_row" => "salve_trips_in_a_row", Count, "How often it has opened since it last closed.";
     "trips_total" => "salve_trips_total", Count, "Times that a breaker opened.";
     "unreachable" => "salve_unreachable", Flag, "Whether the source is held to be unreachable.";
+    "untracked_total" => "salve_untracked_total", Count, "Failures of parts that could not be followed, for want of places.";
     "up" => "salve_up", Flag, "Whether a watched target works.";
     "uptime" => "salve_uptime_ratio", Ratio, "The share of time that a watched target worked.";
     "usual_latency" => "salve_usual_latency_seconds", Seconds, "How long answers take on average.";

@@ -8,7 +8,9 @@ use super::gate::Gate;
 use super::part::Nothing;
 use crate::degradation::DegradationLayer;
 use crate::fallback::FallbackLayer;
-use crate::{bulkhead, circuit_breaker, degradation, fallback, hedge, rate_limit, retry, timeout};
+use crate::{
+    adaptive, bulkhead, circuit_breaker, degradation, fallback, hedge, rate_limit, retry, timeout,
+};
 
 /// The parts of a stack. Its clones, and every service made from the stack's layer, share them.
 #[derive(Clone, Debug)]
@@ -19,6 +21,7 @@ pub struct StackHandle {
     pub(crate) degradation: Option<degradation::Handle>,
     pub(crate) total: Option<timeout::Handle>,
     pub(crate) retry: Option<retry::Handle>,
+    pub(crate) adaptive: Option<adaptive::Handle>,
     pub(crate) hedge: Option<hedge::Handle>,
     pub(crate) breaker: Option<circuit_breaker::Handle>,
     pub(crate) rate_limit: Option<rate_limit::Handle>,
@@ -60,7 +63,19 @@ macro_rules! held {
     };
 }
 
-held!(bulkhead, circuit_breaker, hedge, rate_limit, retry, timeout);
+held!(adaptive, bulkhead, circuit_breaker, hedge, rate_limit, retry, timeout);
+
+impl Held<adaptive::Handle> for retry::Handle {
+    fn held(&self) -> Option<adaptive::Handle> {
+        None
+    }
+}
+
+impl Held<retry::Handle> for adaptive::Handle {
+    fn held(&self) -> Option<retry::Handle> {
+        None
+    }
+}
 
 impl StackHandle {
     /// The stack's name.
@@ -91,6 +106,12 @@ impl StackHandle {
     #[must_use]
     pub const fn retry(&self) -> Option<&retry::Handle> {
         self.retry.as_ref()
+    }
+
+    /// The adaptive controller, if the stack has one.
+    #[must_use]
+    pub const fn adaptive(&self) -> Option<&adaptive::Handle> {
+        self.adaptive.as_ref()
     }
 
     /// The hedging policy, if there is one.
@@ -125,11 +146,12 @@ impl StackHandle {
 
     /// Everything in the stack that can be read, the outermost part first.
     pub fn sensors(&self) -> impl Iterator<Item = &dyn Sensor> {
-        let parts: [Option<&dyn Sensor>; 9] = [
+        let parts: [Option<&dyn Sensor>; 10] = [
             self.fallback.as_ref().map(|it| it as _),
             self.degradation.as_ref().map(|it| it as _),
             self.total.as_ref().map(|it| it as _),
             self.retry.as_ref().map(|it| it as _),
+            self.adaptive.as_ref().map(|it| it as _),
             self.hedge.as_ref().map(|it| it as _),
             self.breaker.as_ref().map(|it| it as _),
             self.rate_limit.as_ref().map(|it| it as _),
@@ -141,8 +163,9 @@ impl StackHandle {
 
     /// Everything in the stack that can be steered by name, the outermost part first.
     pub fn effectors(&self) -> impl Iterator<Item = &dyn Effector> {
-        let parts: [Option<&dyn Effector>; 5] = [
+        let parts: [Option<&dyn Effector>; 6] = [
             self.degradation.as_ref().map(|it| it as _),
+            self.adaptive.as_ref().map(|it| it as _),
             self.hedge.as_ref().map(|it| it as _),
             self.breaker.as_ref().map(|it| it as _),
             self.rate_limit.as_ref().map(|it| it as _),

@@ -12,7 +12,8 @@
 //!   total timeout    one deadline for everything below, waiting included; all inner parts see it
 //!     │
 //!   retry            outside the breaker, so that each attempt is counted, and outside the
-//!     │              bulkhead, so that a call that backs off holds no place
+//!     │              bulkhead, so that a call that backs off holds no place; or in its place the
+//!     │              adaptive controller, which does the work of all below but the rate limit
 //!   hedge            (if asked for) inside the retries, so that a copy is one of their attempts,
 //!     │              and outside the rest, so that each copy is admitted and limited by itself
 //!   circuit breaker  outside the bulkhead: a refusal takes no place, and a full bulkhead, which
@@ -132,7 +133,7 @@ where
     F: Settings<Policy: Held<crate::fallback::Handle>>,
     D: Settings<Policy: Held<crate::degradation::Handle>>,
     T: Settings<Policy: Held<timeout::Handle>>,
-    E: Settings<Policy: Held<retry::Handle>>,
+    E: Settings<Policy: Held<retry::Handle> + Held<crate::adaptive::Handle>>,
     H: Settings<Policy: Held<crate::hedge::Handle>>,
     B: Settings<Policy: Held<circuit_breaker::Handle>>,
     L: Settings<Policy: Held<crate::rate_limit::Handle>>,
@@ -169,7 +170,8 @@ where
         let Self { name, budget, parts, rules } = self;
         // Retries and copies are paid from one budget even where nobody has given one.
         let retry = parts.retry.policy(budget.as_ref())?;
-        let budget = budget.or_else(|| retry.held().and_then(|retry| retry.budget()));
+        let budget =
+            budget.or_else(|| Held::<retry::Handle>::held(&retry).and_then(|retry| retry.budget()));
         let budget = budget.as_ref();
         let fallback = parts.fallback.policy(budget)?;
         let degradation = parts.degradation.policy(budget)?;
@@ -186,6 +188,7 @@ where
             degradation: degradation.held(),
             total: total.held(),
             retry: retry.held(),
+            adaptive: retry.held(),
             hedge: hedge.held(),
             breaker: breaker.held(),
             rate_limit: rate_limit.held(),

@@ -6,6 +6,7 @@ use salve_core::{
 use salve_retry::{ByClone, NoDeadLetters};
 use tower_layer::Layer;
 
+use crate::adaptive::{self, Adaptive, AdaptiveLayer};
 use crate::bulkhead::{self, Bulkhead, BulkheadLayer};
 use crate::circuit_breaker::{self, CircuitBreaker, CircuitBreakerLayer};
 use crate::degradation::{Degradation, DegradationLayer};
@@ -61,6 +62,14 @@ macro_rules! settings {
 }
 
 settings!(bulkhead, circuit_breaker, rate_limit, timeout);
+
+impl Settings for adaptive::Config {
+    type Policy = adaptive::Handle;
+
+    fn policy(self, _: Option<&Budget>) -> Result<adaptive::Handle, ConfigError> {
+        adaptive::Handle::new(&self)
+    }
+}
 
 /// Those that pay share one budget, or else the outermost's would be the only one that counts.
 macro_rules! paying_settings {
@@ -199,6 +208,19 @@ impl<S, W, C: Clone, R: Clone, Q: Clone> Part<Rules<C, R, Q>, S, W> for retry::H
 
     fn around(&self, rules: &Rules<C, R, Q>, inner: S) -> Self::Service {
         RetryLayer::from(self.clone())
+            .with_classifier(rules.classifier.clone())
+            .with_request_rule(rules.rule.clone())
+            .with_cloner(rules.cloner.clone())
+            .layer(inner)
+    }
+}
+
+impl<S, W, C: Clone, R: Clone, Q: Clone> Part<Rules<C, R, Q>, S, W> for adaptive::Handle {
+    type Service = Adaptive<S, R, C, Q>;
+    type Way = Direct;
+
+    fn around(&self, rules: &Rules<C, R, Q>, inner: S) -> Self::Service {
+        AdaptiveLayer::from(self.clone())
             .with_classifier(rules.classifier.clone())
             .with_request_rule(rules.rule.clone())
             .with_cloner(rules.cloner.clone())

@@ -8,7 +8,7 @@ use super::Stack;
 use super::part::{Nothing, Over, Settings};
 use crate::degradation::{DegradationLayer, FeatureFlag, ReadsOnly};
 use crate::fallback::FallbackLayer;
-use crate::{bulkhead, circuit_breaker, degradation, hedge, rate_limit, retry, timeout};
+use crate::{adaptive, bulkhead, circuit_breaker, degradation, hedge, rate_limit, retry, timeout};
 
 /// The settings of each part, the outermost first; [`Nothing`] where a part is left out. Without
 /// type parameters those that [`stack`](super::stack()) recommends.
@@ -148,6 +148,54 @@ impl<C, R, Q, F, D, T, E, H, B, L, P, A> Stack<C, R, Q, Parts<F, D, T, E, H, B, 
     /// Leaves retries out.
     pub fn without_retry(self) -> Stack<C, R, Q, Parts<F, D, T, Nothing, H, B, L, P, A>> {
         replace!(self, retry = Nothing, keep fallback degradation total hedge breaker rate_limit bulkhead attempt)
+    }
+
+    /// Leaves all decisions to one controller, which sets its thresholds itself: whether the
+    /// dependency, or a part of it, is dead or overloaded, who waits, who is tried again and who is
+    /// shed. It takes the place of timeouts, retries, hedge, breaker and bulkhead; calls that have
+    /// no deadline of their own get one of 1 s.
+    ///
+    /// ```
+    /// use tower::{Layer, ServiceExt, service_fn};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (layer, handle) = salve::stack("inventory").adaptive().build()?;
+    /// let client = service_fn(|item: &'static str| async move {
+    ///     Ok::<_, std::io::Error>(item.len())
+    /// });
+    /// assert_eq!(layer.layer(client).oneshot("screws").await?, 6);
+    /// assert_eq!(handle.adaptive().unwrap().counts().attempts, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn adaptive(
+        self,
+    ) -> Stack<C, R, Q, Parts<F, D, Nothing, adaptive::Config, Nothing, Nothing, L, Nothing, Nothing>>
+    {
+        self.with_adaptive(adaptive::Config::default())
+    }
+
+    /// The same with settings; the name stays the stack's.
+    pub fn with_adaptive(
+        self,
+        mut config: adaptive::Config,
+    ) -> Stack<C, R, Q, Parts<F, D, Nothing, adaptive::Config, Nothing, Nothing, L, Nothing, Nothing>>
+    {
+        config.name = part_name(&self.name, "adaptive");
+        let Parts { fallback, degradation, rate_limit, .. } = self.parts;
+        let parts = Parts {
+            fallback,
+            degradation,
+            total: Nothing,
+            retry: config,
+            hedge: Nothing,
+            breaker: Nothing,
+            rate_limit,
+            bulkhead: Nothing,
+            attempt: Nothing,
+        };
+        Stack { parts, name: self.name, budget: self.budget, rules: self.rules }
     }
 
     /// Sends a second copy of an attempt that is late; the name stays the stack's. Copies and
