@@ -5,6 +5,7 @@ use std::time::Duration;
 use salve_core::{Class, Moment};
 
 use crate::config::Order;
+use crate::lanes::{Lanes, NONE};
 
 /// A place in a [`Compartment`]'s line, until its owner gives it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub(crate) enum Fate {
     Waiting,
     /// It holds a place.
     Served,
-    /// A call of a higher class has its place in the line.
+    /// A call of a higher class has its place in the line, or one of a tenant with fewer there.
     Displaced,
 }
 
@@ -35,16 +36,21 @@ pub(crate) struct LinedUp<W> {
 ///
 /// # Invariants
 /// 1. At most `bound` tickets wait. A smaller bound sends nobody away who waits already.
-/// 2. Served first is the highest class, and within it the first that came or the last.
-/// 3. Displaced is the lowest class below the newcomer's, and within it who would be served last.
-/// 4. A ticket is in one list of its class exactly while it waits; it stays a slot until its owner
+/// 2. Served first is the highest class; within it tenants take turns, and within a tenant's calls
+///    it is the first that came or the last.
+/// 3. Displaced is the lowest class below the newcomer's, or else a call of its own class of the
+///    tenant who has the most there, if that stays no fewer than the newcomer's then are; of that
+///    tenant's calls the one that would be served last.
+/// 4. A ticket is in one lane of its class exactly while it waits; it stays a slot until its owner
 ///    gives it back, so that its fate can be asked. Slots given back are used again first.
 /// 5. The line stands when somebody lines up while it has not been empty for `interval`; it no
 ///    longer does once it is empty.
 #[derive(Debug)]
 pub(crate) struct Compartment<W> {
     slots: Vec<Slot<W>>,
-    lines: [Line; Class::ALL.len()],
+    lanes: Lanes,
+    /// How many have ever lined up.
+    came: u64,
     free: u32,
     bound: usize,
     order: Order,
@@ -59,31 +65,27 @@ struct Slot<W> {
     before: u32,
     behind: u32,
     class: Class,
+    tenant: u32,
+    /// The how manieth to line up; 0 once it was given back.
+    came: u64,
     fate: Fate,
 }
 
-/// Waiting tickets of one class in the order in which they came.
-#[derive(Clone, Copy, Debug)]
-struct Line {
-    first: u32,
-    last: u32,
-    len: usize,
-}
-
-/// No slot.
-const NONE: u32 = u32::MAX;
-
-impl Line {
-    const EMPTY: Self = Self { first: NONE, last: NONE, len: 0 };
+/// Who lines up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Comer {
+    pub(crate) class: Class,
+    /// On whose behalf, as a number; 0 for nobody's.
+    pub(crate) tenant: u32,
 }
 
 impl<W> Compartment<W> {
-    /// An empty line with memory for `bound` waiters.
-    pub(crate) fn new(bound: usize, order: Order) -> Self {
-        let lines = [Line::EMPTY; Class::ALL.len()];
+    /// An empty line with memory for `bound` waiters and so many lanes a class.
+    pub(crate) fn new(bound: usize, order: Order, lanes: u32) -> Self {
         Self {
             slots: Vec::with_capacity(bound),
-            lines,
+            lanes: Lanes::new(lanes),
+            came: 0,
             free: NONE,
             bound,
             order,
@@ -93,8 +95,8 @@ impl<W> Compartment<W> {
     }
 
     /// How many wait, by [`Class::index`].
-    pub(crate) fn waiting(&self) -> [usize; Class::ALL.len()] {
-        self.lines.map(|line| line.len)
+    pub(crate) const fn waiting(&self) -> [usize; Class::ALL.len()] {
+        self.lanes.waiting()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -102,7 +104,7 @@ impl<W> Compartment<W> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lines.iter().all(|line| line.len == 0)
+        self.lanes.is_empty()
     }
 
     pub(crate) const fn bound(&self) -> usize {
@@ -110,41 +112,66 @@ impl<W> Compartment<W> {
     }
 
     /// Follows new settings; nobody who waits is sent away.
-    pub(crate) fn reconfigure(&mut self, bound: usize, order: Order) {
+    pub(crate) fn reconfigure(&mut self, bound: usize, order: Order, lanes: u32) {
         self.slots.reserve(bound.saturating_sub(self.slots.len()));
         self.bound = bound;
         self.order = order;
+        if lanes != self.lanes.each() {
+            self.sort_into(lanes);
+        }
     }
 
-    /// Lines up behind the others of `class`. If the line is full, somebody of a lower class
-    /// leaves it for that; `None` if there is nobody.
-    pub(crate) fn line_up(&mut self, class: Class, waker: W, now: Moment) -> Option<LinedUp<W>> {
+    /// Sorts those who wait into other lanes, in the order in which they came.
+    fn sort_into(&mut self, lanes: u32) {
+        self.lanes = Lanes::new(lanes);
+        let slots = self.slots.iter().enumerate();
+        let waiting = slots.filter(|(_, slot)| slot.came > 0 && slot.fate == Fate::Waiting);
+        let mut waiting: Vec<_> = waiting.map(|(index, slot)| (slot.came, index as u32)).collect();
+        waiting.sort_unstable();
+        for (_, index) in waiting {
+            self.link(index);
+        }
+    }
+
+    /// Lines up behind the others of the same class and tenant. If the line is full, somebody
+    /// else leaves it for that; `None` if there is nobody.
+    pub(crate) fn line_up(&mut self, comer: Comer, waker: W, now: Moment) -> Option<LinedUp<W>> {
         let mut displaced = None;
         let at_most = self.stand(now);
         let (since, stands) = (self.since, self.stands);
         if self.len() >= self.bound {
-            let victim = self.least_below(class)?;
+            let victim = self.least_beside(comer)?;
             let class = self.slots[victim as usize].class;
             displaced = Some((class, self.end(victim, Fate::Displaced)));
         }
-        let slot = Slot {
+        self.came += 1;
+        let Comer { class, tenant } = comer;
+        let index = self.put(Slot {
             waker: Some(waker),
-            before: self.lines[class.index()].last,
+            before: NONE,
             behind: NONE,
             class,
+            tenant,
+            came: self.came,
             fate: Fate::Waiting,
-        };
-        let index = self.put(slot);
-        let line = &mut self.lines[class.index()];
-        match line.last {
-            NONE => line.first = index,
-            last => self.slots[last as usize].behind = index,
-        }
-        line.last = index;
-        line.len += 1;
+        });
+        self.link(index);
         // Whoever was displaced has not left the line empty.
         (self.since, self.stands) = (Some(since.unwrap_or(now)), stands);
         Some(LinedUp { ticket: Ticket(index), displaced, at_most })
+    }
+
+    /// Puts a slot at the end of its lane.
+    fn link(&mut self, index: u32) {
+        let slot = &mut self.slots[index as usize];
+        let place = self.lanes.place(slot.class, slot.tenant);
+        let lane = self.lanes.at(place);
+        (slot.before, slot.behind) = (lane.last, NONE);
+        match std::mem::replace(&mut lane.last, index) {
+            NONE => lane.first = index,
+            last => self.slots[last as usize].behind = index,
+        }
+        self.lanes.joined(place);
     }
 
     /// Looks whether the line stands, and says how long who lines up now may wait.
@@ -165,8 +192,9 @@ impl<W> Compartment<W> {
 
     /// Gives a place to whoever is to be served next, and returns what wakes it.
     pub(crate) fn serve(&mut self) -> Option<W> {
-        let line = self.lines.iter().rev().find(|line| line.len > 0)?;
-        let next = if self.is_last_first() { line.last } else { line.first };
+        let last_first = self.is_last_first();
+        let lane = self.lanes.take_turn()?;
+        let next = if last_first { lane.last } else { lane.first };
         self.end(next, Fate::Served)
     }
 
@@ -186,14 +214,20 @@ impl<W> Compartment<W> {
             self.unlink(index);
         }
         let slot = &mut self.slots[index as usize];
+        slot.came = 0;
         slot.behind = self.free;
         self.free = index;
         (fate, slot.waker.take())
     }
 
-    fn least_below(&self, class: Class) -> Option<u32> {
-        let line = self.lines[..class.index()].iter().find(|line| line.len > 0)?;
-        Some(if self.is_last_first() { line.first } else { line.last })
+    /// Who leaves a full line for `comer`.
+    fn least_beside(&mut self, comer: Comer) -> Option<u32> {
+        let own = self.lanes.place(comer.class, comer.tenant);
+        let lower = self.lanes.fullest_below(comer.class);
+        let place = lower.or_else(|| self.lanes.fuller_than(own))?;
+        let last_first = self.is_last_first();
+        let lane = self.lanes.at(place);
+        Some(if last_first { lane.first } else { lane.last })
     }
 
     fn end(&mut self, index: u32, fate: Fate) -> Option<W> {
@@ -218,16 +252,17 @@ impl<W> Compartment<W> {
     }
 
     fn unlink(&mut self, index: u32) {
-        let Slot { before, behind, class, .. } = self.slots[index as usize];
+        let Slot { before, behind, class, tenant, .. } = self.slots[index as usize];
+        let place = self.lanes.place(class, tenant);
         match before {
-            NONE => self.lines[class.index()].first = behind,
+            NONE => self.lanes.at(place).first = behind,
             before => self.slots[before as usize].behind = behind,
         }
         match behind {
-            NONE => self.lines[class.index()].last = before,
+            NONE => self.lanes.at(place).last = before,
             behind => self.slots[behind as usize].before = before,
         }
-        self.lines[class.index()].len -= 1;
+        self.lanes.left(place);
         if self.is_empty() {
             (self.since, self.stands) = (None, false);
         }

@@ -45,6 +45,11 @@ pub struct Config {
     pub max_wait: Option<Duration>,
     /// Who of a class is served next. Default first come, first served.
     pub order: Order,
+    /// How many lanes each class of the line has. Tenants, as a request rule says them, are sorted
+    /// into lanes by the remainder of their number; lanes are served in turn, and where the line is
+    /// full, a call of the fullest lane gives way to one of a lane with fewer. Default 1, so that
+    /// tenants do not matter; 1 to 64.
+    pub tenant_lanes: u32,
     /// Refuses calls that would wait before the line is full, the lower classes first. Default
     /// none.
     #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
@@ -103,6 +108,7 @@ impl Default for Config {
             queue: 0,
             max_wait: Some(Duration::from_secs(30)),
             order: Order::Fifo,
+            tenant_lanes: 1,
             ramp: None,
             enforcement: Enforcement::Enforce,
         }
@@ -165,6 +171,13 @@ impl Config {
         self
     }
 
+    /// Lets tenants take turns, sorted into so many lanes.
+    #[must_use]
+    pub const fn with_tenant_lanes(mut self, lanes: u32) -> Self {
+        self.tenant_lanes = lanes;
+        self
+    }
+
     /// Refuses a growing share of those who would wait.
     #[must_use]
     pub const fn with_ramp(mut self, ramp: Ramp) -> Self {
@@ -195,6 +208,7 @@ impl Config {
             check.duration("max_wait", wait, Duration::from_millis(1), DAY)?;
         }
         self.order.validate(check)?;
+        check.range("tenant_lanes", self.tenant_lanes, 1, 64)?;
         self.ramp.map_or(Ok(()), |ramp| ramp.validate(check))
     }
 

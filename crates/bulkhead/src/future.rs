@@ -7,10 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 use salve_core::{
-    CallContext, Class, Classify, Moment, Reason, Refusable, Rejection, Verdict, clock, judge,
+    CallContext, Class, Classify, Moment, Reason, Refusable, Rejection, RequestRule, Verdict,
+    clock, judge,
 };
 use tokio::time::Sleep;
 
+use crate::compartment::Comer;
 use crate::lane::{Lane, Single};
 use crate::limit::Ended;
 use crate::permit::Permit;
@@ -32,6 +34,7 @@ pin_project! {
         // Why the wait is given up when the timer ends it.
         over: Reason,
         class: Option<Class>,
+        tenant: u32,
     }
 }
 
@@ -39,7 +42,26 @@ impl<L: Lane> Acquire<L> {
     /// A wait that has not begun; without a class it has that of the surrounding call.
     #[inline]
     pub(crate) const fn new(lane: L, class: Option<Class>) -> Self {
-        Self { turn: Turn::new(lane), timer: None, over: Reason::QueueTimeout, class }
+        Self { turn: Turn::new(lane), timer: None, over: Reason::QueueTimeout, class, tenant: 0 }
+    }
+
+    /// Waits on behalf of this tenant, who takes turns with the others of its class; see
+    /// [`Config::tenant_lanes`](crate::Config::tenant_lanes).
+    #[inline]
+    pub const fn with_tenant(mut self, tenant: u64) -> Self {
+        // Both halves of a label are as good as each other, and a small number stays what it is.
+        self.tenant = (tenant ^ (tenant >> 32)) as u32;
+        self
+    }
+
+    /// The same for a request, by what a rule says of it.
+    #[inline]
+    pub(crate) fn of<Req>(lane: L, rule: &impl RequestRule<Req>, request: &Req) -> Self {
+        let acquire = Self::new(lane, rule.class(request));
+        match rule.tenant(request) {
+            Some(tenant) => acquire.with_tenant(tenant),
+            None => acquire,
+        }
     }
 
     #[inline]
@@ -85,7 +107,10 @@ impl<L: Lane> Acquire<L> {
             let (deadline, now) = (context.deadline(), context.now());
             // Who has no time left may take a place, but does not line up for one.
             let late = deadline.is_some_and(|deadline| deadline <= now);
-            match this.turn.ask(class, (!late).then(|| (cx.waker(), now))) {
+            match this
+                .turn
+                .ask(Comer { class, tenant: *this.tenant }, (!late).then(|| (cx.waker(), now)))
+            {
                 // Only a future that is polled again after its end can come here.
                 None => return Poll::Pending,
                 Some(Asked::Taken(permit)) => return Poll::Ready(Ok(permit)),

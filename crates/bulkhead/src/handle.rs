@@ -8,6 +8,7 @@ use salve_core::{
     Reading, Reason, Refusable, Rejection, Sensor, Subscription, Unit,
 };
 
+use crate::compartment::Comer;
 use crate::config::Config;
 use crate::event::Event;
 use crate::future::{Acquire, ResponseFuture};
@@ -202,7 +203,7 @@ pub(crate) fn try_acquire<L: Lane>(lane: &L) -> Result<Permit<L>, Rejection> {
 fn ask_now<L: Lane>(lane: &L) -> Result<Permit<L>, Rejection> {
     let class = salve_core::CallContext::current().class();
     let mut turn = Turn::new(lane.clone());
-    let reason = match turn.ask(class, None) {
+    let reason = match turn.ask(Comer { class, tenant: 0 }, None) {
         Some(Asked::Taken(permit)) => return Ok(permit),
         Some(Asked::Refused(reason)) => reason,
         Some(Asked::Waiting(_)) | None => Reason::Full,

@@ -99,7 +99,7 @@ where
 
     fn call(&mut self, request: Req) -> Self::Future {
         let KeyedBulkheadLayer { handle, key_of, rule, classifier } = &self.layer;
-        let acquire = Acquire::new(handle.lane(key_of.key(&request)), rule.class(&request));
+        let acquire = Acquire::of(handle.lane(key_of.key(&request)), rule, &request);
         let call = Oneshot::new(self.inner.clone(), request);
         ResponseFuture::new(acquire, classifier.clone(), call)
     }

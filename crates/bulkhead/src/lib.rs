@@ -7,7 +7,7 @@
 //!    │ none is free     the highest class first │                │
 //!    ├─────────────────▶ waiting ───────────────┴────────────────┘
 //!    │                     ├──▶ QueueTimeout · DeadlineExceeded
-//!    │ nobody more waits   └──▶ Displaced, by a call of a higher class
+//!    │ nobody more waits   └──▶ Displaced, by a call that matters more
 //!    └─────────────────▶ Full
 //! ```
 //!
@@ -35,12 +35,14 @@
 //! | `queue` | 0 | calls that may wait; their memory is reserved at the start, for each key too |
 //! | `max_wait` | 30 s | and never past the deadline of the surrounding call |
 //! | `order` | first come, first served | or the last first, within a class; or by how long the line stands |
+//! | `tenant_lanes` | 1 | lanes of a class that are served in turn, so that no tenant takes it all |
 //! | `ramp` | none | refuses a growing share of those who would wait, the lower classes first |
 //! | `enforcement` | enforce | in shadow mode calls beyond places and queue are only counted |
 //!
 //! A call's class is what a [`RequestRule`](salve_core::RequestRule) says, or that of the
 //! surrounding [`CallContext`](salve_core::CallContext). A higher class is served first, and may
-//! push a waiting lower one out of a full line. In shadow mode nobody waits.
+//! push a waiting lower one out of a full line. A tenant is what the rule says, or
+//! [`Acquire::with_tenant`](future::Acquire::with_tenant); places are anybody's while nobody waits. In shadow mode nobody waits.
 //!
 //! **Adaptive**, the number of places moves between a floor and a ceiling, by the [`Algorithm`] of
 //! one's choice. Latency is measured from when a call has its place until its answer begins: an
@@ -81,6 +83,7 @@ mod idle;
 mod keyed;
 mod keyed_layer;
 mod lane;
+mod lanes;
 mod layer;
 mod limit;
 mod permit;

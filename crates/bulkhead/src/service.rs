@@ -89,7 +89,7 @@ where
     #[inline]
     fn call_shared(&self, request: Req) -> Self::Future {
         let BulkheadLayer { handle, rule, classifier } = &self.layer;
-        let acquire = Acquire::new(handle.lane().clone(), rule.class(&request));
+        let acquire = Acquire::of(handle.lane().clone(), rule, &request);
         let call = W::call(&self.inner, request);
         ResponseFuture::new(acquire, classifier.clone(), call)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use salve_core::{CallContext, Class, Moment, Reason, Rejection, clock};
 
-use crate::compartment::{Fate, Ticket};
+use crate::compartment::{Comer, Fate, Ticket};
 use crate::lane::Lane;
 use crate::permit::Permit;
 use crate::policy::Refusal;
@@ -68,11 +68,11 @@ impl<L: Lane> Turn<L> {
     #[cold]
     pub(crate) fn ask(
         &mut self,
-        class: Class,
+        comer: Comer,
         waker: Option<(&Waker, Moment)>,
     ) -> Option<Asked<L>> {
         let lane = self.lane.as_ref()?;
-        match lane.shared().ask(class, waker, || lane.key()) {
+        match lane.shared().ask(comer, waker, || lane.key()) {
             Answer::Taken => self.permit().map(Asked::Taken),
             Answer::Waiting(ticket, max_wait) => {
                 self.ticket = Some(ticket);

@@ -10,12 +10,12 @@ use salve_bulkhead::future::Acquire;
 use salve_bulkhead::{Config, Handle, Order, Permit, Ramp};
 use salve_core::{CallContext, Class, Enforcement, Rejection, clock};
 use tokio_test::task::Spawn;
-use twin::{Answer, Fate, Twin};
+use twin::{Answer, Caller, Fate, Twin};
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A call of this class, with its own deadline so many milliseconds ahead.
-    Arrive(Class, Option<u64>),
+    /// A call of this class and tenant, with its own deadline so many milliseconds ahead.
+    Arrive(Caller, Option<u64>),
     TryTake,
     Release(usize),
     Look(usize),
@@ -27,11 +27,15 @@ enum Step {
     Open,
 }
 
+const NOBODY: Caller = Caller { class: Class::Normal, tenant: 0 };
+
 /// Waits end halfway between two milliseconds, so that no step meets one exactly.
 const HALF: Duration = Duration::from_micros(500);
 
-fn class() -> impl Strategy<Value = Class> {
-    prop::sample::select(Class::ALL.to_vec())
+fn caller() -> impl Strategy<Value = Caller> {
+    // Most of one class, so that tenants meet.
+    let class = prop_oneof![3 => Just(Class::Normal), 2 => prop::sample::select(&Class::ALL[..])];
+    (class, 0_u64..5).prop_map(|(class, tenant)| Caller { class, tenant })
 }
 
 fn order() -> impl Strategy<Value = Order> {
@@ -52,11 +56,13 @@ prop_compose! {
         wait in prop::option::of(1_u64..30),
         order in order(),
         ramp in prop::option::weighted(0.3, (0.0..1.5, 0.1..2.0)),
+        tenant_lanes in prop_oneof![2 => Just(1_u32), 3 => 2_u32..5],
         shadow in prop::bool::weighted(0.1),
     ) -> Config {
         Config {
             max_wait: wait.map(|wait| Duration::from_millis(wait) + HALF),
             order,
+            tenant_lanes,
             ramp: ramp.map(|(from, more)| Ramp { from, to: from + more }),
             enforcement: if shadow { Enforcement::Shadow } else { Enforcement::Enforce },
             ..Config::new("walk").with_places(places).with_queue(queue)
@@ -66,7 +72,7 @@ prop_compose! {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        40 => (class(), prop::option::of(0_u64..20)).prop_map(|(class, ms)| Step::Arrive(class, ms)),
+        40 => (caller(), prop::option::of(0_u64..20)).prop_map(|(who, ms)| Step::Arrive(who, ms)),
         3 => Just(Step::TryTake),
         20 => (0_usize..8).prop_map(Step::Release),
         20 => (0_usize..8).prop_map(Step::Look),
@@ -119,13 +125,13 @@ async fn compare(config: Config, walk: Vec<Step>) -> Result<(), TestCaseError> {
 impl Pair {
     async fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         match step {
-            Step::Arrive(class, deadline) => self.arrive(class, deadline)?,
+            Step::Arrive(caller, deadline) => self.arrive(caller, deadline)?,
             Step::TryTake => {
                 let draw = self.draw();
                 let taken = self.bulkhead.try_acquire();
                 // In shadow mode the ramp is asked too.
                 let may_wait = self.twin.is_shadow().then_some(draw);
-                let expected = self.twin.arrive(self.next, Class::Normal, None, self.now, may_wait);
+                let expected = self.twin.arrive(self.next, NOBODY, None, self.now, may_wait);
                 self.take(Poll::Ready(taken), expected)?;
             }
             Step::Release(which) if !self.permits.is_empty() => {
@@ -158,8 +164,7 @@ impl Pair {
             }
             Step::Reconfigure(config) => {
                 self.bulkhead.reconfigure(config.clone()).unwrap();
-                self.twin.config = config;
-                self.twin.serve();
+                self.twin.reconfigure(config);
             }
             Step::Close => {
                 self.bulkhead.close();
@@ -174,20 +179,20 @@ impl Pair {
         Ok(())
     }
 
-    fn arrive(&mut self, class: Class, deadline: Option<u64>) -> Result<(), TestCaseError> {
+    fn arrive(&mut self, caller: Caller, deadline: Option<u64>) -> Result<(), TestCaseError> {
         // A deadline of no milliseconds has passed already.
         let ahead = deadline.map(|ms| if ms == 0 { 0 } else { ms * 1_000 + 500 });
-        let mut context = CallContext::NEW.with_class(class);
+        let mut context = CallContext::NEW.with_class(caller.class);
         if let Some(ahead) = ahead {
             context = context.with_deadline(clock::now().after(Duration::from_micros(ahead)));
         }
-        let mut call = tokio_test::task::spawn(self.bulkhead.acquire());
+        let mut call = tokio_test::task::spawn(self.bulkhead.acquire().with_tenant(caller.tenant));
         let draw = self.draw();
         let (polled, _) = context.enter(|| call.poll());
         let id = self.next;
         self.next += 1;
         let until = ahead.map(|ahead| self.now + ahead);
-        let expected = self.twin.arrive(id, class, until, self.now, Some(draw));
+        let expected = self.twin.arrive(id, caller, until, self.now, Some(draw));
         if polled.is_pending() {
             self.waiting.push((id, call));
         }

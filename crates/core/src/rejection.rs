@@ -60,7 +60,7 @@ pub enum Reason {
     Full,
     /// No place became free within the time the call may queue.
     QueueTimeout,
-    /// A call of a higher class took its place in the queue.
+    /// Another call took its place in the queue: of a higher class, or of a tenant with fewer there.
     Displaced,
     /// Calls of its class are not served for the time being.
     Shed,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use salve_core::sync::{AtomicU64, Lock, MutexGuard, Ordering};
 use salve_core::{Class, Enforcement, Keyed, Moment, Reason, Wakes};
 
-use crate::compartment::{Compartment, Fate, LinedUp, Ticket};
+use crate::compartment::{Comer, Compartment, Fate, LinedUp, Ticket};
 use crate::config::Config;
 use crate::idle::{IdlerId, Idlers};
 use crate::limit::Limiter;
@@ -66,7 +66,8 @@ impl Inner {
 
 impl Shared {
     pub(crate) fn new(config: Config, policy: Arc<Policy>) -> Self {
-        let compartment = Compartment::new(config.queue as usize, config.order);
+        let compartment =
+            Compartment::new(config.queue as usize, config.order, config.tenant_lanes);
         Self {
             word: AtomicU64::new(Word::new(config.places).0 | flags(&config)),
             policy,
@@ -133,10 +134,11 @@ impl Shared {
     #[cold]
     pub(crate) fn ask(
         &self,
-        class: Class,
+        comer: Comer,
         waker: Option<(&Waker, Moment)>,
         key: impl Fn() -> Option<String>,
     ) -> Answer {
+        let class = comer.class;
         let waker = waker.map(|(waker, now)| (waker.clone(), now));
         let mut wakes = Wakes::default();
         let mut told = None;
@@ -158,7 +160,7 @@ impl Shared {
         } else if waker.is_some() && inner.is_shed(class, inner.compartment.len(), self.word()) {
             Answer::Refused(Reason::Shed)
         } else {
-            match waker.and_then(|(waker, now)| inner.compartment.line_up(class, waker, now)) {
+            match waker.and_then(|(waker, now)| inner.compartment.line_up(comer, waker, now)) {
                 None => Answer::Refused(Reason::Full),
                 Some(LinedUp { ticket, displaced, at_most }) => {
                     if let Some((class, waker)) = displaced {

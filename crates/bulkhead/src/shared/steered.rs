@@ -48,7 +48,8 @@ impl Shared {
 
     pub(crate) fn reconfigure(&self, config: Config) {
         let mut inner = self.inner.lock();
-        inner.compartment.reconfigure(config.queue as usize, config.order);
+        let Config { queue, order, tenant_lanes, .. } = config;
+        inner.compartment.reconfigure(queue as usize, order, tenant_lanes);
         let mut held = self.limiter.lock();
         *held = limiter(&config, held.take());
         let places = held.as_ref().map_or(config.places, |limiter| limiter.limit());

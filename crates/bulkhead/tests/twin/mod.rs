@@ -15,6 +15,7 @@ pub(crate) enum Fate {
 struct Call {
     id: usize,
     class: Class,
+    tenant: u64,
     fate: Fate,
     /// When its wait is over, in microseconds, and why.
     until: Option<(u64, Reason)>,
@@ -31,6 +32,15 @@ pub(crate) struct Twin {
     /// Since when somebody waits, and whether the last are served first for that.
     since: Option<u64>,
     stands: bool,
+    /// The lane of each class that is served next, unless it is empty.
+    turn: [u64; 3],
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) class: Class,
+    pub(crate) tenant: u64,
 }
 
 /// The answer to a call.
@@ -52,7 +62,21 @@ impl Twin {
             line: Vec::new(),
             since: None,
             stands: false,
+            turn: [0; 3],
         }
+    }
+
+    /// Other lanes take turns from the first on.
+    pub(crate) fn reconfigure(&mut self, config: Config) {
+        if config.tenant_lanes != self.config.tenant_lanes {
+            self.turn = [0; 3];
+        }
+        self.config = config;
+        self.serve();
+    }
+
+    fn lane(&self, tenant: u64) -> u64 {
+        tenant % u64::from(self.config.tenant_lanes)
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Call> {
@@ -71,7 +95,7 @@ impl Twin {
     pub(crate) fn arrive(
         &mut self,
         id: usize,
-        class: Class,
+        Caller { class, tenant }: Caller,
         deadline: Option<u64>,
         now: u64,
         may_wait: Option<f64>,
@@ -106,7 +130,7 @@ impl Twin {
             order_allows = Some(if self.stands { target } else { interval });
         }
         if self.waiting().count() >= self.config.queue as usize {
-            let Some(victim) = self.victim(class) else { return self.refuse(Reason::Full) };
+            let Some(victim) = self.victim(class, tenant) else { return self.refuse(Reason::Full) };
             self.call(victim).fate = Fate::Displaced;
             self.counts.displaced += 1;
         }
@@ -120,7 +144,7 @@ impl Twin {
             (longest, _) => longest.map(|longest| (longest, Reason::QueueTimeout)),
         };
         self.counts.queued += 1;
-        self.line.push(Call { id, class, fate: Fate::Waiting, until });
+        self.line.push(Call { id, class, tenant, fate: Fate::Waiting, until });
         self.since = Some(self.since.unwrap_or(now));
         Answer::Pending
     }
@@ -161,7 +185,13 @@ impl Twin {
     pub(crate) fn serve(&mut self) {
         while self.held < self.config.places || self.is_shadow() {
             let Some(highest) = self.waiting().map(|call| call.class).max() else { return };
-            let ids = self.ids_of(highest);
+            let lanes = u64::from(self.config.tenant_lanes);
+            let mut turn = self.turn[highest.index()];
+            while self.ids_of(highest, turn).is_empty() {
+                turn = (turn + 1) % lanes;
+            }
+            let ids = self.ids_of(highest, turn);
+            self.turn[highest.index()] = (turn + 1) % lanes;
             let next = if self.is_last_first() { ids.last() } else { ids.first() };
             let id = *next.unwrap();
             self.call(id).fate = Fate::Served;
@@ -196,16 +226,32 @@ impl Twin {
         draw < share
     }
 
-    fn victim(&self, class: Class) -> Option<usize> {
-        let lowest =
-            self.waiting().map(|call| call.class).min().filter(|lowest| *lowest < class)?;
-        let ids = self.ids_of(lowest);
+    /// Who leaves a full line for a newcomer.
+    fn victim(&self, class: Class, tenant: u64) -> Option<usize> {
+        let lowest = self.waiting().map(|call| call.class).min()?;
+        let ids = if lowest < class {
+            self.fullest(lowest)
+        } else {
+            let own = self.ids_of(class, self.lane(tenant)).len();
+            let fullest = self.fullest(class);
+            if fullest.len() < own + 2 {
+                return None;
+            }
+            fullest
+        };
         let victim = if self.is_last_first() { ids.first() } else { ids.last() };
         victim.copied()
     }
 
-    fn ids_of(&self, class: Class) -> Vec<usize> {
-        self.waiting().filter(|call| call.class == class).map(|call| call.id).collect()
+    /// Who waits in the fullest lane of a class, the first such lane.
+    fn fullest(&self, class: Class) -> Vec<usize> {
+        let lanes = (0..u64::from(self.config.tenant_lanes)).map(|lane| self.ids_of(class, lane));
+        lanes.rev().max_by_key(Vec::len).unwrap()
+    }
+
+    fn ids_of(&self, class: Class, lane: u64) -> Vec<usize> {
+        let of_lane = |call: &&Call| call.class == class && self.lane(call.tenant) == lane;
+        self.waiting().filter(of_lane).map(|call| call.id).collect()
     }
 
     fn call(&mut self, id: usize) -> &mut Call {
