@@ -32,6 +32,8 @@ pub(crate) const RETRY: &str = "retry";
 pub(crate) const HEDGE: &str = "hedge, not late";
 pub(crate) const TIMEOUT: &str = "timeout";
 pub(crate) const FALLBACK: &str = "fallback";
+pub(crate) const CACHE: &str = "cache";
+pub(crate) const SINGLE_FLIGHT: &str = "single flight";
 pub(crate) const DEGRADATION: &str = "degradation";
 pub(crate) const HEALTH: &str = "passive health";
 pub(crate) const CONTROLLER: &str = "adaptive controller";
@@ -49,6 +51,8 @@ const GROUPS: &[&str] = &[
     HEDGE,
     TIMEOUT,
     FALLBACK,
+    CACHE,
+    SINGLE_FLIGHT,
     DEGRADATION,
     HEALTH,
     CONTROLLER,
