@@ -54,7 +54,8 @@
 //! with yours. [`Injected`] says what was done, and [`Genuine`] sets marked errors apart. A wait
 //! carries no mark: a breaker outside that counts slow calls counts it.
 //!
-//! With the feature `proxy` there is a TCP proxy for clients that are no services, with `http` a mark on
+//! With the feature `guard`, on Linux, processes can be paused, disks filled and processors and memory taken
+//! (`guard`, `pressure`). With the feature `proxy` there is a TCP proxy for clients that are no services, with `http` a mark on
 //! responses, with `serde` and `json` settings and reports in files.
 //!
 //! **Clones** of a [`Handle`] and its layers share one point.
@@ -71,6 +72,8 @@ pub mod experiment;
 mod fault;
 pub mod future;
 mod group;
+#[cfg(all(feature = "guard", target_os = "linux"))]
+pub mod guard;
 mod halt;
 mod handle;
 #[cfg(feature = "http")]
@@ -78,6 +81,8 @@ mod http;
 mod injected;
 mod injector;
 mod layer;
+#[cfg(all(feature = "guard", target_os = "linux"))]
+pub mod pressure;
 #[cfg(feature = "proxy")]
 pub mod proxy;
 mod rule;
