@@ -1,5 +1,6 @@
 //! Experiments: a hypothesis, faults for a while, an abort as soon as it breaks, and a report.
 
+mod game_day;
 mod lab;
 mod ready;
 mod report;
@@ -14,6 +15,7 @@ use crate::fault::Kind;
 use crate::rule::Rule;
 use crate::sequential::Harm;
 
+pub use game_day::{GameDay, GameDayReport, Round};
 pub use lab::{Lab, LabConfig, Refusal};
 pub use ready::Ready;
 pub use report::{Advice, Breach, Cause, Observation, Report, Status};
