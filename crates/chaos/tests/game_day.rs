@@ -1,5 +1,6 @@
 //! A day of experiments: in their order, with a rest, and ended by what leaves harm behind.
 
+use std::slice::from_ref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -89,7 +90,7 @@ async fn experiments_run_in_their_order_with_a_rest_and_stand_in_one_report() {
             vec![Advice { advice, evidence: "nothing was reported".to_owned() }]
         });
     let began = Instant::now();
-    let report = day.run(&lab(), &[point.clone()], || well.sensors()).await.unwrap();
+    let report = day.run(&lab(), from_ref(&point), || well.sensors()).await.unwrap();
     traffic.abort();
     assert_eq!(began.elapsed(), 50 * SECOND);
     assert!(report.has_passed() && !point.is_armed(), "{}", report.to_markdown());
@@ -134,8 +135,9 @@ async fn what_does_not_recover_ends_the_day_whatever_was_said() {
         .with_experiment("late answers hurt nobody", late())
         .with_experiment("nor twice", late())
         .with_going_on(true);
-    let report = day.run(&lab(), &[point.clone()], || well.sensors()).await.unwrap();
-    (traffic.abort(), breaking.abort());
+    let report = day.run(&lab(), from_ref(&point), || well.sensors()).await.unwrap();
+    traffic.abort();
+    breaking.abort();
     assert_eq!(report.left_out, ["late"]);
     assert!(!report.rounds[0].has_held() && !point.is_armed());
     assert!(report.to_markdown().contains("one before ended the day"));
