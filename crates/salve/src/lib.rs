@@ -32,12 +32,18 @@
 //! | [`degradation`] | switches off, in order, what matters least |
 //! | [`health`] | watches what the program depends on: checks, states, scores, reports |
 //!
+//! With the feature `healer`, [`heal`](mod@heal) repairs what breaks.
+//!
 //! | feature | what it adds |
 //! |---|---|
 //! | `http` | classifier, idempotent requests, guarded bodies and deadlines for `http` |
 //! | `reqwest` | the same for `reqwest`'s own types |
 //! | `grpc` | a classifier of gRPC codes, for `tonic` |
 //! | `sqlx`, `redis` | classifiers of their errors |
+//! | `healer` | the self-healer, wired to health and to the levers of stacks |
+//! | `journal` | its journal in an SQLite file |
+//! | `actions` | repairs on this machine: commands, clean-up, processes |
+//! | `checks` | ready health checks |
 //! | `json` | reports of health as JSON |
 //! | `cache` | answers that are kept, for when the source fails |
 //! | `open-feature` | features of a degradation ladder for OpenFeature |
@@ -48,6 +54,8 @@
 mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+#[cfg(feature = "healer")]
+pub mod heal;
 #[cfg(feature = "http")]
 pub mod http;
 mod lift;
@@ -64,13 +72,21 @@ pub mod stack;
 #[cfg(feature = "tracing")]
 pub mod trace;
 
+#[cfg(feature = "healer")]
+pub use salve_actions as actions;
 pub use salve_bulkhead as bulkhead;
+#[cfg(feature = "checks")]
+pub use salve_checks as checks;
 pub use salve_circuit_breaker as circuit_breaker;
 pub use salve_core::*;
 pub use salve_degradation as degradation;
 pub use salve_fallback as fallback;
+#[cfg(feature = "healer")]
+pub use salve_healer as healer;
 pub use salve_health as health;
 pub use salve_hedge as hedge;
+#[cfg(feature = "journal")]
+pub use salve_journal as journal;
 pub use salve_rate_limit as rate_limit;
 pub use salve_retry as retry;
 pub use salve_timeout as timeout;
