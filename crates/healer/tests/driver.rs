@@ -520,3 +520,22 @@ async fn a_journal_that_cannot_be_read_is_given_up_where_it_may() {
         matches!(ready.handle().journal(), JournalHealth::Lost(why) if why.contains("refused"))
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_ill_before_an_action_was_not_harmed_by_it() {
+    for ill_before in [true, false] {
+        let rig = Rig::new().await;
+        let shop = Target::new("shop", "service").with_place(Place::new().can_use("api"));
+        rig.healer.set_target(shop).await.unwrap();
+        rig.see("shop", Condition::Healthy).await;
+        if ill_before {
+            rig.see("shop", Condition::Unhealthy).await;
+        }
+        rig.fail("api").await;
+        pass(1).await;
+        rig.fail("shop").await;
+        pass(2).await;
+        let harmed = rig.journal.has(|it| matches!(it, Fact::Harmed(_)));
+        assert_eq!(harmed, !ill_before);
+    }
+}
