@@ -160,7 +160,7 @@ async fn a_server_is_restarted_then_its_callers_breaker_is_reset_and_the_journal
         assert!(in_order(&story, &told), "{target}: {story:#?}");
     }
     assert!(story.iter().any(|record| record.why.contains("health says failed: refused")));
-    assert!(story.iter().any(|record| record.why == "stock: reset"), "{story:#?}");
+    assert!(story.iter().any(|record| record.why == "stock/breaker: reset"), "{story:#?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -368,7 +368,9 @@ async fn a_journal_in_a_file_outlives_its_healer() {
     healer.shut_down().await;
     assert!(SqliteJournal::open(&config).unwrap().head().await.unwrap().seq > 5);
 
-    std::fs::write(&config.file, "this is no journal, and long enough to be read as one").unwrap();
-    let healer = setup().start().await.unwrap();
+    let spoiled = SqliteConfig::new(folder.path().join("spoiled.db"));
+    std::fs::write(&spoiled.file, "no journal, and long enough to be taken for one".repeat(99))
+        .unwrap();
+    let healer = setup().with_sqlite(&spoiled).start().await.unwrap();
     assert!(matches!(healer.journal(), JournalHealth::Lost(_)), "it watches at least");
 }

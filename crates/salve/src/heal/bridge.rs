@@ -1,9 +1,9 @@
 //! Carries what health sees to the healer, and what the healer does back to health.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
 
-use salve_core::{Name, Subscription, Told};
+use salve_core::{Name, Subscription, Told, Topology};
 use salve_healer::driver::{self, Ended};
 use salve_healer::{ActionResult, Condition, Fact, PlanId, Target, Verdict};
 
@@ -11,6 +11,9 @@ use crate::health::{self, State};
 
 /// Events that wait at most; if more are lost, everything is read anew.
 const WAITING: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+
+/// Plans whose targets are remembered, at most: many more than ever run at once.
+const PLANS: usize = 1_024;
 
 /// One registry of checks and one healer.
 ///
@@ -26,6 +29,10 @@ pub(super) struct Bridge {
     seen: Subscription<health::Event>,
     done: Subscription<driver::Event>,
     lost: u64,
+    /// Targets that the healer was told of.
+    told: HashSet<Name>,
+    /// Of the last plans, at which target.
+    plans: VecDeque<(PlanId, Name)>,
 }
 
 impl Bridge {
@@ -35,7 +42,16 @@ impl Bridge {
         said: HashMap<Name, Target>,
     ) -> Self {
         let (seen, done) = (health.subscribe(WAITING), healer.subscribe(WAITING));
-        Self { health, healer, said, seen, done, lost: 0 }
+        Self {
+            health,
+            healer,
+            said,
+            seen,
+            done,
+            lost: 0,
+            told: HashSet::new(),
+            plans: VecDeque::new(),
+        }
     }
 
     /// Until the healer has ended.
@@ -53,8 +69,7 @@ impl Bridge {
                         None => return Ok(()),
                     },
                 }
-                let lost = self.seen.dropped();
-                if std::mem::replace(&mut self.lost, lost) != lost {
+                if self.seen.dropped() != self.lost {
                     self.tell_all().await?;
                 }
             }
@@ -62,27 +77,41 @@ impl Bridge {
         .await;
     }
 
-    /// Tells the healer of every target as it is now.
-    async fn tell_all(&self) -> Result<(), Ended> {
-        let report = self.health.report(health::Scope::All);
-        for status in &report.targets {
-            self.tell(&status.name).await?;
+    /// Tells the healer of every target as it is now. What waits to be told is older, and forgotten.
+    async fn tell_all(&mut self) -> Result<(), Ended> {
+        self.lost = self.seen.dropped();
+        while self.seen.try_next().is_some() {}
+        let (report, topology) = (self.health.report(health::Scope::All), self.health.topology());
+        let now: HashSet<Name> = report.targets.iter().map(|it| it.name.clone()).collect();
+        for gone in self.told.difference(&now) {
+            self.healer.remove_target(gone.clone()).await?;
+        }
+        self.told = now;
+        for status in report.targets {
+            self.tell(status, &topology).await?;
         }
         Ok(())
     }
 
     /// What the target is, then how it is.
-    async fn tell(&self, name: &Name) -> Result<(), Ended> {
-        let Some(status) = self.health.status(name.as_str()) else { return Ok(()) };
-        self.healer.set_target(target(&self.health, &status, &self.said)).await?;
-        self.healer.observe(name.clone(), condition(status.state), why(&status)).await
+    async fn tell(&self, status: health::TargetStatus, places: &Topology) -> Result<(), Ended> {
+        self.healer.set_target(target(&status, places, &self.said)).await?;
+        let why = why(&status);
+        self.healer.observe(status.name, condition(status.state), why).await
     }
 
-    async fn saw(&self, told: Told<health::Event>) -> Result<(), Ended> {
+    async fn saw(&mut self, told: Told<health::Event>) -> Result<(), Ended> {
         let Some(name) = told.key.map(Name::from) else { return Ok(()) };
         match told.event {
-            health::Event::Registered | health::Event::Reconfigured => self.tell(&name).await,
-            health::Event::Removed => self.healer.remove_target(name).await,
+            health::Event::Registered | health::Event::Reconfigured => {
+                let Some(status) = self.health.status(name.as_str()) else { return Ok(()) };
+                self.told.insert(name);
+                self.tell(status, &self.health.topology()).await
+            }
+            health::Event::Removed => {
+                self.told.remove(&name);
+                self.healer.remove_target(name).await
+            }
             health::Event::Changed { to, .. } => {
                 let status = self.health.status(name.as_str());
                 let why = status.filter(|it| it.state == to).map(|it| why(&it));
@@ -93,47 +122,62 @@ impl Bridge {
     }
 
     /// Health shows that somebody repairs a target, and looks at once when that is done.
-    fn did(&self, event: &driver::Event) {
+    fn did(&mut self, event: &driver::Event) {
         let driver::Event::Recorded(record) = event else { return };
-        let at = |plan: PlanId, step: &dyn Fn(&str)| {
-            let state = self.healer.state();
-            let target = state.incident_of(plan).and_then(|it| it.plan()).map(|it| &it.target);
-            if let Some(name) = target {
-                step(name.as_str());
+        let step: fn(&health::Handle, &str) = match &record.fact {
+            Fact::Planned(plan) => {
+                self.plans.truncate(PLANS - 1);
+                return self.plans.push_front((plan.id, plan.target.clone()));
             }
-        };
-        // A target that is gone meanwhile needs nothing of this.
-        match &record.fact {
-            Fact::ActionStarted { plan, .. } => at(*plan, &|name| {
-                if self.health.state(name).is_some_and(State::is_down) {
-                    let _ = self.health.begin_recovery(name);
+            Fact::ActionStarted { .. } => |health, name| {
+                if health.state(name).is_some_and(State::is_down) {
+                    let _ = health.begin_recovery(name);
                 }
-            }),
+            },
             Fact::ActionFinished {
-                plan,
                 result: ActionResult::Failed { .. } | ActionResult::NotStarted { .. },
+                ..
             }
-            | Fact::Verified { plan, verdict: Verdict::NotRecovered | Verdict::Inconclusive } => {
-                at(*plan, &|name| drop(self.health.fail_recovery(name)));
+            | Fact::Verified { verdict: Verdict::NotRecovered | Verdict::Inconclusive, .. } => {
+                |health, name| drop(health.fail_recovery(name))
             }
-            Fact::ActionFinished { plan, .. } | Fact::RollbackFinished { plan, .. } => {
-                at(*plan, &|name| drop(self.health.run_now(name)));
+            Fact::ActionFinished { .. } | Fact::RollbackFinished { .. } => {
+                |health, name| drop(health.run_now(name))
             }
-            _ => {}
+            _ => return,
+        };
+        let Some(plan) = plan_of(&record.fact) else { return };
+        // One that an earlier healer made is known while its incident follows it.
+        let state = self.healer.state();
+        let before = || state.incident_of(plan).and_then(|it| it.plan()).map(|it| &it.target);
+        let known = self.plans.iter().find(|(id, _)| *id == plan).map(|(_, target)| target);
+        if let Some(name) = known.or_else(before) {
+            // A target that is gone meanwhile needs none of this.
+            step(&self.health, name.as_str());
         }
+    }
+}
+
+const fn plan_of(fact: &Fact) -> Option<PlanId> {
+    match fact {
+        Fact::ActionStarted { plan, .. }
+        | Fact::ActionFinished { plan, .. }
+        | Fact::Verified { plan, .. }
+        | Fact::RollbackFinished { plan, .. } => Some(*plan),
+        _ => None,
     }
 }
 
 /// A target as the healer is to know it: its place as health has it, the rest as the user has said.
 pub(super) fn target(
-    health: &health::Handle,
     status: &health::TargetStatus,
+    places: &Topology,
     said: &HashMap<Name, Target>,
 ) -> Target {
     let class = || status.component.clone().unwrap_or(Name::literal("service"));
     let said = said.get(&status.name).cloned();
     let target = said.unwrap_or_else(|| Target::new(status.name.clone(), class()));
-    match health.topology().place(status.name.as_str()) {
+    match places.place(status.name.as_str()) {
         Some(place) => target.with_place(place.clone()),
         None => target,
     }

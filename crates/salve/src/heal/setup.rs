@@ -235,8 +235,9 @@ impl Setup {
             driver = driver.with_action(action);
         }
         let watched = health.report(health::Scope::All).targets;
+        let places = health.topology();
         for status in &watched {
-            driver = driver.with_target(bridge::target(&health, status, &said));
+            driver = driver.with_target(bridge::target(status, &places, &said));
         }
         let reported = said.values().filter(|it| watched.iter().all(|seen| seen.name != it.name));
         driver = reported.cloned().fold(driver, Driver::with_target);
