@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use salve_testkit::servers::{Process, Redis, free_port};
 use tokio::net::{TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::script::Fault;
+use crate::summary::Fault;
 use crate::{Failure, children};
 
 pub(crate) const SHOP: &str = "shop";
@@ -32,6 +32,7 @@ const SCRATCH_FILE: u64 = 1 << 17;
 /// How long a job may wait for another.
 const JOB_EVERY: Duration = Duration::from_millis(200);
 const SLEEP: Duration = Duration::from_millis(20);
+const READS_ITS_FILE: Duration = Duration::from_millis(1_000);
 const COMES_UP_WITHIN: Duration = Duration::from_secs(10);
 
 /// A shop with all that it needs. Dropped, its processes are killed.
@@ -149,6 +150,8 @@ impl House {
         let Some(store) = &self.store else { return Err(io::Error::other("there is none")) };
         let mut store = store.lock().await;
         store.kill().await?;
+        // As one that reads much more from its file takes.
+        sleep(READS_ITS_FILE).await;
         store.revive().await
     }
 
@@ -186,7 +189,7 @@ impl House {
 
     /// Old files, one more than fit.
     fn fill(&self) -> io::Result<()> {
-        let old = SystemTime::now() - Duration::from_secs(24 * 60 * 60);
+        let old = UNIX_EPOCH + Duration::from_secs(24 * 60 * 60);
         for number in 0..=SCRATCH_LIMIT / SCRATCH_FILE {
             let file = File::create(self.scratch().join(format!("render-{number}.tmp")))?;
             file.set_len(SCRATCH_FILE)?;

@@ -113,14 +113,14 @@ async fn show(redis: bool) -> Result<Summary, Failure> {
     for house in [bare, healed] {
         Arc::try_unwrap(house).map_err(|_| "a house is still in use")?.end().await?;
     }
-    let [bare, healed] = truths.map(Truth::shares);
+    let [bare, healed] = truths;
     let story = story::read(&config, &struck).await?;
     let told_apart = story.state != *state;
     Ok(Summary {
         seconds: RUN.as_secs_f64(),
         redis,
         struck,
-        availability: summary::beside(&bare, &healed),
+        availability: truth::beside(bare, healed),
         incidents: story.incidents,
         learned: story.learned,
         records: story.records,

@@ -13,6 +13,9 @@ use crate::summary::{Incident, Learned, Line, Struck, Summary};
 /// Faults are blamed for what opens at their target within this time.
 const BLAMED: u64 = 12_000;
 
+/// Longer lines are cut off.
+const LONGEST: usize = 160;
+
 /// Everything that is in the file.
 pub(crate) struct Story {
     pub(crate) records: usize,
@@ -135,6 +138,10 @@ fn incident(id: IncidentId, records: &[&Record], plans: &Plans, struck: &[Struck
                 }
                 format!("{verdict:?}: {}", record.why)
             }
+            Fact::Soaked { held: false, .. } => {
+                (told.helped, told.restored_ms) = (None, None);
+                record.why.clone()
+            }
             Fact::Escalated { .. } => {
                 told.escalated = true;
                 format!("a person is called: {}", record.why)
@@ -159,7 +166,9 @@ pub(crate) fn print(summary: &Summary) {
         let fault = it.fault.map_or("nothing on the script", |fault| fault.words());
         println!("\n#{} {} at {} ({fault})", it.id, it.kind, it.target);
         for line in &it.lines {
-            println!("  {:>+7.2} s  {}", line.at_ms / 1e3, line.what);
+            let what: String = line.what.chars().take(LONGEST).collect();
+            let rest = if what.len() < line.what.len() { " ..." } else { "" };
+            println!("  {:>+7.2} s  {what}{rest}", line.at_ms / 1e3);
         }
     }
     let (detect, decide, act) = ("detect", "decide", "act");

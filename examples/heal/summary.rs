@@ -1,11 +1,6 @@
 //! What happened and what is claimed about it, as plain data. Shared with the test.
 
-#[cfg(not(test))]
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
-
-use crate::script::Fault;
 
 /// Everything that `--json` writes.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -23,6 +18,39 @@ pub(crate) struct Summary {
     pub(crate) records: usize,
     /// Whether what follows from the file is not what the healer knew when it ended.
     pub(crate) told_apart: bool,
+}
+
+/// What strikes.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub(crate) enum Fault {
+    /// The service is killed without a warning.
+    Killed,
+    /// The service answers 500 until it is restarted.
+    Sick,
+    /// The Redis that the service needs is killed.
+    StoreKilled,
+    /// The worker is stopped where it stands, and its queue grows.
+    Stuck,
+    /// The scratch folder is full of old files.
+    Full,
+    /// What somebody else runs is gone for a second, and comes back.
+    Blip,
+    /// What somebody else runs comes and goes, for ten seconds.
+    Flapping,
+}
+
+impl Fault {
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Killed => "service killed",
+            Self::Sick => "service answers 500",
+            Self::StoreKilled => "Redis killed",
+            Self::Stuck => "worker stuck",
+            Self::Full => "scratch folder full",
+            Self::Blip => "feed gone for 1 s",
+            Self::Flapping => "partner flaps",
+        }
+    }
 }
 
 /// A fault that has struck both houses.
@@ -96,20 +124,6 @@ pub(crate) struct Learned {
 pub(crate) struct Claim {
     pub(crate) text: String,
     pub(crate) holds: bool,
-}
-
-#[cfg(not(test))]
-pub(crate) fn beside(
-    bare: &BTreeMap<&'static str, f64>,
-    healed: &BTreeMap<&'static str, f64>,
-) -> Vec<Share> {
-    let share = |part: &&'static str| healed.get(part).copied().unwrap_or_default();
-    let rows = bare.iter().map(|(part, bare)| Share {
-        part: (*part).to_owned(),
-        bare: *bare,
-        healed: share(part),
-    });
-    rows.collect()
 }
 
 /// What can be repaired, by what, and within how many milliseconds of the strike it is proved to be: detection by two runs

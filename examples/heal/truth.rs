@@ -9,6 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::children::answers;
 use crate::house::{House, SCRATCH, SCRATCH_LIMIT, SHOP, STORE, WORKER};
 use crate::script::RUN;
+use crate::summary::Share;
 
 /// How often it is asked.
 const EVERY: Duration = Duration::from_millis(100);
@@ -61,9 +62,21 @@ impl Truth {
     }
 
     /// The share of the time in which each part worked.
-    pub(crate) fn shares(self) -> BTreeMap<&'static str, f64> {
+    fn shares(self) -> BTreeMap<&'static str, f64> {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let share = |(worked, asked): (u64, u64)| worked as f64 / asked.max(1) as f64;
         seen.worked.iter().map(|(part, counts)| (*part, share(*counts))).collect()
     }
+}
+
+/// What a part was worth without a healer and with one.
+pub(crate) fn beside(bare: Truth, healed: Truth) -> Vec<Share> {
+    let (bare, healed) = (bare.shares(), healed.shares());
+    let healed = |part| healed.get(part).copied().unwrap_or_default();
+    let rows = bare.iter().map(|(part, bare)| Share {
+        part: (*part).to_owned(),
+        bare: *bare,
+        healed: healed(part),
+    });
+    rows.collect()
 }
