@@ -4,7 +4,6 @@
 mod summary;
 mod support;
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use summary::{Fault, Kind, Summary, claims};
