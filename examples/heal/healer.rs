@@ -64,7 +64,8 @@ pub(crate) async fn start(
         // Sends what a stuck process cannot hear, and what nobody at a partner's listens to.
         .with_action_at(WORKER, gentle("nudge"))
         .with_action_at(PARTNER, gentle("reconnect"))
-        .with_action_at(PARTNER, fail_over.with_meta(restarts()))
+        // A person has to agree to it, and none is there.
+        .with_action_at(PARTNER, fail_over.with_meta(restarts().with_approval("fail_over")))
         .with_sqlite(journal)
         .start()
         .await?;

@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::summary::{Incident, Learned, Line, Struck, Summary};
 
 /// Faults are blamed for what opens at their target within this time.
-const BLAMED: u64 = 12_000;
+const BLAMED: u64 = 8_000;
 
 /// Longer lines are cut off.
 const LONGEST: usize = 160;
