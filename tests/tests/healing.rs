@@ -12,8 +12,11 @@ use salve::heal::{
 };
 use salve::healer::{
     Condition, Escalation, Fact, HoldReason, Incident, Journal, Phase, Record, Resolution, Verdict,
+    Wall,
 };
 use salve::health::{self, Check, Finding, State, Status, TargetConfig};
+use salve::history::Feed;
+use salve::journal::history::{History, HistoryConfig, Table};
 use salve::journal::{MemoryJournal, SqliteConfig, SqliteJournal};
 use salve::{Place, StackHandle, bulkhead, circuit_breaker, degradation};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
@@ -373,4 +376,54 @@ async fn a_journal_in_a_file_outlives_its_healer() {
         .unwrap();
     let healer = setup().with_sqlite(&spoiled).start().await.unwrap();
     assert!(matches!(healer.journal(), JournalHealth::Lost(_)), "it watches at least");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_history_tells_of_breakers_ladders_checks_and_repairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = History::open(HistoryConfig::new(folder.path().join("history.db"))).unwrap();
+    let stage = Stage::new();
+    let healer = stage.healed().await;
+    let ladder = degradation::Handle::new(degradation::Config::default()).unwrap();
+    let mut feed = Feed::new(history);
+    feed.watch_stack(&stage.stack);
+    feed.watch_ladder(&ladder);
+    feed.watch_health(&stage.health);
+    feed.watch_healer(&healer);
+    let history = Arc::clone(feed.history());
+    let looking = tokio::spawn(feed.run(secs(30)));
+    ladder.degrade(ladder.config().levels.last().unwrap().name.as_str(), "a drill").unwrap();
+    stage.break_it();
+    tokio::time::sleep(secs(230)).await;
+    looking.abort();
+    healer.shut_down().await;
+    history.flush().await.unwrap();
+
+    let rows = async |table| history.read(table, Wall(0), 1_000).await.unwrap();
+    let texts = async |table, column: &str| {
+        let rows = rows(table).await;
+        rows.iter().map(|row| row[column].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let moves = texts(Table::CircuitBreakerStateHistory, "state").await;
+    assert_eq!(moves, ["open", "closed"]);
+    assert_eq!(texts(Table::CircuitBreakers, "state").await, ["closed"]);
+    assert_eq!(texts(Table::DegradationState, "cause").await, ["operator: a drill"]);
+    assert_eq!(texts(Table::SelfHealingIssues, "resource").await, ["server", "stock"]);
+    let done = rows(Table::SelfHealingRemediations).await;
+    let done = done.iter().map(|it| (it["action_type"].as_str(), it["success"].as_u64()));
+    let helped = [(Some("restart"), Some(1)), (Some("breaker.reset"), Some(1))];
+    assert_eq!(done.collect::<Vec<_>>(), helped);
+    assert!(rows(Table::SelfHealingIssues).await.iter().all(|row| row["remediated"] == 1));
+    let path = texts(Table::RecoveryEvents, "what").await;
+    for step in ["held", "started", "finished", "verified", "lasted", "resolved"] {
+        assert!(path.iter().any(|what| what == step), "{step}: {path:?}");
+    }
+    let mut targets = texts(Table::ComponentHealthSummary, "target").await;
+    targets.sort();
+    assert_eq!(targets, ["server", "stock"]);
+    assert_eq!(rows(Table::SystemHealthSnapshots).await.len(), 8);
+    assert_eq!(rows(Table::HealthScores).await.len(), 8);
+    let checks = rows(Table::HealthChecks).await.len();
+    assert!((8..=16).contains(&checks), "{checks}");
+    assert_eq!((history.counts().dropped, history.counts().failed), (0, 0));
 }

@@ -41,7 +41,7 @@
 //! | `grpc` | a classifier of gRPC codes, for `tonic` |
 //! | `sqlx`, `redis` | classifiers of their errors |
 //! | `healer` | the self-healer, wired to health and to the levers of stacks |
-//! | `journal` | its journal in an SQLite file |
+//! | `journal` | its journal in an SQLite file, and the history of the whole family in another |
 //! | `actions` | repairs on this machine: commands, clean-up, processes |
 //! | `checks` | ready health checks |
 //! | `json` | reports of health as JSON |
@@ -56,6 +56,8 @@ mod error;
 pub mod grpc;
 #[cfg(feature = "healer")]
 pub mod heal;
+#[cfg(feature = "journal")]
+pub mod history;
 #[cfg(feature = "http")]
 pub mod http;
 mod lift;
