@@ -316,6 +316,25 @@ async fn targets_come_and_go_and_none_is_missed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_target_that_is_gone_is_left_alone_and_forgotten_after_its_incident() {
+    let stage = Stage::new();
+    let healer = stage.healed().await;
+    healer.by(ada()).pause("ada", salve::healer::Scope::All, "wait").await.unwrap();
+    stage.break_it();
+    tokio::time::sleep(secs(30)).await;
+    let open = incident(&healer, "server").unwrap();
+    stage.health.remove("server").unwrap();
+    healer.by(ada()).resume("ada", "go on").await.unwrap();
+    tokio::time::sleep(secs(200)).await;
+    assert_eq!(stage.restarts.load(Ordering::Relaxed), 0);
+    let condition = healer.state().targets().get("server").unwrap().condition;
+    assert_eq!(condition, Condition::Disabled, "it is known for its incident");
+    healer.by(ada()).close(open.id(), "we have moved").await.unwrap();
+    tokio::time::sleep(secs(2)).await;
+    assert!(healer.state().targets().get("server").is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_tell_how_a_dependency_is_unless_the_breaker_is_held_by_hand() {
     let stage = Stage::new();
     let check = CallsCheck::new(&stage.stack);

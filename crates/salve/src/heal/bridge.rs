@@ -20,7 +20,8 @@ const PLANS: usize = 1_024;
 /// # Invariants
 /// 1. What the healer holds of a target follows what health holds of it: each change is told in its
 ///    order, and after lost events every state is told again.
-/// 2. A target that somebody else repairs is suspected, not convicted: nothing drastic is done to it.
+/// 2. A target that is gone is left alone at once, and forgotten when it has no incident.
+/// 3. A target that somebody else repairs is suspected, not convicted: nothing drastic is done to it.
 pub(super) struct Bridge {
     health: health::Handle,
     healer: driver::Handle,
@@ -31,6 +32,8 @@ pub(super) struct Bridge {
     lost: u64,
     /// Targets that the healer was told of.
     told: HashSet<Name>,
+    /// Targets that are gone, and that the healer still knows for the sake of an incident.
+    leaving: HashSet<Name>,
     /// Of the last plans, at which target.
     plans: VecDeque<(PlanId, Name)>,
 }
@@ -50,6 +53,7 @@ impl Bridge {
             done,
             lost: 0,
             told: HashSet::new(),
+            leaving: HashSet::new(),
             plans: VecDeque::new(),
         }
     }
@@ -65,7 +69,7 @@ impl Bridge {
                         None => return Ok(()),
                     },
                     told = self.done.next() => match told {
-                        Some(told) => self.did(&told.event),
+                        Some(told) => self.did(&told.event).await?,
                         None => return Ok(()),
                     },
                 }
@@ -83,14 +87,23 @@ impl Bridge {
         while self.seen.try_next().is_some() {}
         let (report, topology) = (self.health.report(health::Scope::All), self.health.topology());
         let now: HashSet<Name> = report.targets.iter().map(|it| it.name.clone()).collect();
-        for gone in self.told.difference(&now) {
-            self.healer.remove_target(gone.clone()).await?;
+        for gone in std::mem::replace(&mut self.told, now) {
+            if !self.told.contains(&gone) {
+                self.forget(gone).await?;
+            }
         }
-        self.told = now;
         for status in report.targets {
             self.tell(status, &topology).await?;
         }
         Ok(())
+    }
+
+    /// What nobody watches nobody repairs.
+    async fn forget(&mut self, name: Name) -> Result<(), Ended> {
+        let why = "health watches it no longer";
+        self.healer.observe(name.clone(), Condition::Disabled, why).await?;
+        self.leaving.insert(name.clone());
+        self.healer.remove_target(name).await
     }
 
     /// What the target is, then how it is.
@@ -105,12 +118,13 @@ impl Bridge {
         match told.event {
             health::Event::Registered | health::Event::Reconfigured => {
                 let Some(status) = self.health.status(name.as_str()) else { return Ok(()) };
+                self.leaving.remove(&name);
                 self.told.insert(name);
                 self.tell(status, &self.health.topology()).await
             }
             health::Event::Removed => {
                 self.told.remove(&name);
-                self.healer.remove_target(name).await
+                self.forget(name).await
             }
             health::Event::Changed { to, .. } => {
                 let status = self.health.status(name.as_str());
@@ -121,10 +135,24 @@ impl Bridge {
         }
     }
 
+    /// What the healer has done.
+    async fn did(&mut self, event: &driver::Event) -> Result<(), Ended> {
+        let driver::Event::Recorded(record) = event else { return Ok(()) };
+        match &record.fact {
+            Fact::TargetRemoved(name) => drop(self.leaving.remove(name)),
+            Fact::Resolved { .. } | Fact::Acknowledged(_) => {
+                for name in &self.leaving {
+                    self.healer.remove_target(name.clone()).await?;
+                }
+            }
+            fact => self.show(fact),
+        }
+        Ok(())
+    }
+
     /// Health shows that somebody repairs a target, and looks at once when that is done.
-    fn did(&mut self, event: &driver::Event) {
-        let driver::Event::Recorded(record) = event else { return };
-        let step: fn(&health::Handle, &str) = match &record.fact {
+    fn show(&mut self, fact: &Fact) {
+        let step: fn(&health::Handle, &str) = match fact {
             Fact::Planned(plan) => {
                 self.plans.truncate(PLANS - 1);
                 return self.plans.push_front((plan.id, plan.target.clone()));
@@ -146,7 +174,7 @@ impl Bridge {
             }
             _ => return,
         };
-        let Some(plan) = plan_of(&record.fact) else { return };
+        let Some(plan) = plan_of(fact) else { return };
         // One that an earlier healer made is known while its incident follows it.
         let state = self.healer.state();
         let before = || state.incident_of(plan).and_then(|it| it.plan()).map(|it| &it.target);

@@ -30,7 +30,7 @@
 //! | incidents and actions | at once | `self_healing_issues`, `self_healing_remediations`, `recovery_events` |
 //!
 //! Chaos knows no facade: record its experiments as
-//! [`Row::Experiment`](crate::journal::history::Row::Experiment).
+//! [`Row::Experiment`].
 
 mod incidents;
 
