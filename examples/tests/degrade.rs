@@ -2,37 +2,18 @@
 
 #[path = "../degrade/summary.rs"]
 mod summary;
+mod support;
 
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use serde_json::Value;
 use summary::{Summary, claims};
-
-/// Builds the example as cargo would; `cargo test --test degrade` alone does not.
-fn build() -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        // Selected as the gate selects, so that what it has built is used again.
-        .args(["build", "--quiet", "--workspace", "--all-features", "--example", "degrade"])
-        .arg("--message-format=json")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(built.status.success(), "the example does not build");
-    String::from_utf8_lossy(&built.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "degrade")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo names the executable")
-}
+use support::build;
 
 #[test]
 fn the_shop_falls_in_order_and_climbs_back() {
     let dir = tempfile::tempdir().expect("a directory");
     let json = dir.path().join("summary.json");
-    let run = Command::new(build())
+    let run = Command::new(build("degrade"))
         .args(["--seconds", "25", "--json"])
         .arg(&json)
         .env("TMPDIR", dir.path())

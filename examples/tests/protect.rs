@@ -2,35 +2,17 @@
 
 #[path = "../protect/summary.rs"]
 mod summary;
+mod support;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use serde_json::Value;
 use summary::{Summary, claims};
+use support::build;
 
 /// The styles in which every client must have run.
 const STYLES: [&str; 2] = ["bare", "salve"];
 const CLIENTS: [&str; 3] = ["reqwest", "hyper-util", "openssh"];
-
-/// Builds the example as cargo would; `cargo test --test protect` alone does not.
-fn build() -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        // Selected as the gate selects, so that what it has built is used again.
-        .args(["build", "--quiet", "--workspace", "--all-features", "--example", "protect"])
-        .arg("--message-format=json")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs");
-    assert!(built.status.success(), "the example does not build");
-    String::from_utf8_lossy(&built.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "protect")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo names the executable")
-}
 
 /// The names of entries that a run could leave behind.
 fn leftovers(dir: &Path) -> Vec<String> {
@@ -44,7 +26,7 @@ fn the_summary_of_a_minute_claims_nothing_that_does_not_hold() {
     let temporary = dir.path().join("t");
     std::fs::create_dir(&temporary).expect("a directory");
     let json = dir.path().join("summary.json");
-    let run = Command::new(build())
+    let run = Command::new(build("protect"))
         .args(["--seconds", "60", "--json"])
         .arg(&json)
         .env("TMPDIR", &temporary)

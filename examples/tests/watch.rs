@@ -2,44 +2,23 @@
 
 #[path = "../watch/summary.rs"]
 mod summary;
+mod support;
 
-use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
 use summary::{Fault, Kind, Summary, claims};
+use support::build;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 /// The run takes 30 s.
 const DEADLINE: Duration = Duration::from_secs(120);
 
-/// Builds the example as cargo would; `cargo test --test watch` alone does not.
-async fn build() -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        // Selected as the gate selects, so that what it has built is used again.
-        .args(["build", "--quiet", "--workspace", "--all-features", "--example", "watch"])
-        .arg("--message-format=json")
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .await
-        .expect("cargo runs");
-    assert!(built.status.success(), "the example does not build");
-    String::from_utf8_lossy(&built.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "watch")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo names the executable")
-}
-
 #[tokio::test]
 async fn every_fault_is_seen_in_time_and_nothing_else() {
     let dir = tempfile::tempdir().expect("a directory");
     let json = dir.path().join("summary.json");
-    let run = Command::new(build().await).arg("--json").arg(&json).kill_on_drop(true).output();
+    let run = Command::new(build("watch")).arg("--json").arg(&json).kill_on_drop(true).output();
     let run = timeout(DEADLINE, run).await.expect("in time").expect("the example runs");
     let said = String::from_utf8_lossy(&run.stdout);
     let complaint = String::from_utf8_lossy(&run.stderr);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rig::{Memory, Rig, driver, pass, play, policy, restart, secs, settle};
-use salve_core::Place;
+use salve_core::{Place, Reading, Sensor};
 use salve_healer::driver::{ActError, Config, Driver, Event, JournalHealth, OpenError};
 use salve_healer::{
     ActionResult, Condition, Escalation, Evidence, Fact, HoldReason, Intake, JournalError, Kind,
@@ -467,4 +467,75 @@ async fn inv_11_gates_are_asked_again_when_it_is_ready() {
     assert!(a.is_ok() && b.is_ok());
     pass(1).await;
     assert_eq!(rig.action.count(), 1, "one of a group at a time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn detection_is_measured_from_the_first_failing_reading() {
+    let rig = Rig::new().await;
+    rig.see("api", Condition::Unhealthy).await;
+    pass(7).await;
+    rig.fail("api").await;
+    let incident = rig.incident("api").unwrap();
+    assert_eq!(incident.opened.since(incident.opening.since), secs(7));
+    rig.see("api", Condition::Unknown).await;
+    rig.see("api", Condition::Healthy).await;
+    pass(100).await;
+    let times = rig.healer.statistics().times;
+    assert_eq!((times.detect.count, times.detect.median), (1, secs(7)));
+    rig.see("api", Condition::Unhealthy).await;
+    rig.fail("api").await;
+    let second = rig.incident("api").unwrap();
+    assert_eq!(second.opened, second.opening.since, "what went before is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_healer_reads_as_a_sensor() {
+    let rig = Rig::new().await;
+    let read = |wanted: &str| {
+        let mut found = None;
+        let report = &mut |it: Reading| found = (it.name == wanted).then_some(it.value).or(found);
+        rig.healer.read(report);
+        found
+    };
+    assert_eq!(Sensor::name(&rig.healer).as_str(), "h");
+    assert_eq!((read("incidents_open"), read("repairs")), (Some(0.0), Some(1.0)));
+    rig.fail("api").await;
+    pass(1).await;
+    assert_eq!((read("incidents_open"), read("actions_started_total")), (Some(1.0), Some(1.0)));
+    rig.ada().disable("a break").await.unwrap();
+    assert_eq!((read("repairs"), read("journal_up")), (Some(0.0), Some(1.0)));
+    assert!(read("loop_age").unwrap() <= 1.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_cannot_be_read_is_given_up_where_it_may() {
+    let journal = Arc::new(Memory::default());
+    let rig = Rig::with(restart(), policy(), journal.clone()).await;
+    rig.running.abort();
+    let (driver, other) = (driver(&rig.policy, &rig.action), driver(&rig.policy, &rig.action));
+    journal.forget_first();
+    assert!(matches!(driver.open(journal.clone()).await, Err(OpenError::Refused(_))));
+    let ready = other.open_or_watch(journal).await.unwrap();
+    assert!(
+        matches!(ready.handle().journal(), JournalHealth::Lost(why) if why.contains("refused"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_ill_before_an_action_was_not_harmed_by_it() {
+    for ill_before in [true, false] {
+        let rig = Rig::new().await;
+        let shop = Target::new("shop", "service").with_place(Place::new().can_use("api"));
+        rig.healer.set_target(shop).await.unwrap();
+        rig.see("shop", Condition::Healthy).await;
+        if ill_before {
+            rig.see("shop", Condition::Unhealthy).await;
+        }
+        rig.fail("api").await;
+        pass(1).await;
+        rig.fail("shop").await;
+        pass(2).await;
+        let harmed = rig.journal.has(|it| matches!(it, Fact::Harmed(_)));
+        assert_eq!(harmed, !ill_before);
+    }
 }

@@ -48,11 +48,15 @@
 //!
 //! **Secrets** are taken out before anything is written, see [`Redaction`].
 //!
+//! **The history** of the whole family is another file, with other rules: `history::History`.
+//!
 //! Features: `sqlite` (default). [`MemoryJournal`] is always there.
 
 #[cfg(feature = "sqlite")]
 mod anchor;
 mod chain;
+#[cfg(feature = "sqlite")]
+pub mod history;
 mod memory;
 mod redaction;
 #[cfg(feature = "sqlite")]

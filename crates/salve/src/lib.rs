@@ -33,12 +33,18 @@
 //! | [`adaptive`] | one controller in place of most of them, without thresholds: [`Stack::adaptive`] |
 //! | [`health`] | watches what the program depends on: checks, states, scores, reports |
 //!
+//! With the feature `healer`, [`heal`](mod@heal) repairs what breaks.
+//!
 //! | feature | what it adds |
 //! |---|---|
 //! | `http` | classifier, idempotent requests, guarded bodies and deadlines for `http` |
 //! | `reqwest` | the same for `reqwest`'s own types |
 //! | `grpc` | a classifier of gRPC codes, for `tonic` |
 //! | `sqlx`, `redis` | classifiers of their errors |
+//! | `healer` | the self-healer, wired to health and to the levers of stacks |
+//! | `journal` | its journal in an SQLite file, and the history of the whole family in another |
+//! | `actions` | repairs on this machine: commands, clean-up, processes |
+//! | `checks` | ready health checks |
 //! | `json` | reports of health as JSON |
 //! | `cache` | answers that are kept, for when the source fails |
 //! | `open-feature` | features of a degradation ladder for OpenFeature |
@@ -49,6 +55,10 @@
 mod error;
 #[cfg(feature = "grpc")]
 pub mod grpc;
+#[cfg(feature = "healer")]
+pub mod heal;
+#[cfg(feature = "journal")]
+pub mod history;
 #[cfg(feature = "http")]
 pub mod http;
 mod lift;
@@ -65,14 +75,22 @@ pub mod stack;
 #[cfg(feature = "tracing")]
 pub mod trace;
 
+#[cfg(feature = "healer")]
+pub use salve_actions as actions;
 pub use salve_adaptive as adaptive;
 pub use salve_bulkhead as bulkhead;
+#[cfg(feature = "checks")]
+pub use salve_checks as checks;
 pub use salve_circuit_breaker as circuit_breaker;
 pub use salve_core::*;
 pub use salve_degradation as degradation;
 pub use salve_fallback as fallback;
+#[cfg(feature = "healer")]
+pub use salve_healer as healer;
 pub use salve_health as health;
 pub use salve_hedge as hedge;
+#[cfg(feature = "journal")]
+pub use salve_journal as journal;
 pub use salve_rate_limit as rate_limit;
 pub use salve_retry as retry;
 pub use salve_timeout as timeout;

@@ -1,5 +1,5 @@
 //! What policies count reaches the recorder under the names of the table.
-#![cfg(all(feature = "metrics", feature = "cache"))]
+#![cfg(all(feature = "metrics", feature = "cache", feature = "healer"))]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -108,8 +108,18 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
     let answers = fallback::cache::Answers::<u32, u32>::new(Default::default()).unwrap().handle();
     let flights = fallback::single_flight::Flights::<u32, u32, Rejection>::new(Default::default());
     let flights = flights.unwrap().handle();
-    let others: [&dyn Sensor; 10] = [
-        &adaptive, &measured, &ladder, &limit, &keyed, &chain, &answers, &flights, &registry,
+    let healer = salve::heal::Setup::new(&registry).start().await.unwrap();
+    let others: [&dyn Sensor; 11] = [
+        healer.handle(),
+        &adaptive,
+        &measured,
+        &ladder,
+        &limit,
+        &keyed,
+        &chain,
+        &answers,
+        &flights,
+        &registry,
         &target,
     ];
     let sensors = stack.sensors().chain(controlled.sensors()).chain(others);

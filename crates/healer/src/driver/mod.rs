@@ -63,6 +63,7 @@ mod event;
 mod handle;
 mod lease;
 mod operator;
+mod sensor;
 mod shared;
 mod wheel;
 
@@ -197,17 +198,25 @@ impl Driver {
     /// Outside a tokio runtime.
     pub async fn open(self, journal: Arc<dyn Journal>) -> Result<Ready, OpenError> {
         self.validate()?;
-        let mut state = State::new();
-        loop {
-            let page = journal.read(state.seq(), PAGE).await.map_err(OpenError::Journal)?;
-            if page.is_empty() {
-                break;
-            }
-            for record in page {
-                state.apply(&record).map_err(OpenError::Refused)?;
-            }
-        }
+        let state = replayed(&*journal).await?;
         Ok(self.begin(Some(journal), state).await)
+    }
+
+    /// As [`open`](Self::open); a journal that cannot be read or does not make sense is given up, and
+    /// the healer only watches.
+    ///
+    /// # Errors
+    /// If a setting is out of bounds.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn open_or_watch(self, journal: Arc<dyn Journal>) -> Result<Ready, OpenError> {
+        self.validate()?;
+        match replayed(&*journal).await {
+            Ok(state) => Ok(self.begin(Some(journal), state).await),
+            Err(OpenError::Journal(error)) => self.watch_only(error).await,
+            Err(error) => self.watch_only(JournalError::Unreadable(error.to_string())).await,
+        }
     }
 
     /// Begins without a journal, since it could not be opened: it watches, opens incidents and calls
@@ -232,7 +241,7 @@ impl Driver {
 
     async fn begin(self, journal: Option<Arc<dyn Journal>>, state: State) -> Ready {
         let Self { config, policy, targets, actions, lease, watchdog, seed } = self;
-        let shared = Arc::new(Shared::new(policy));
+        let shared = Arc::new(Shared::new(config.name.clone(), policy));
         let (sends_acts, acts) = mpsc::channel(ACTS);
         let (sends_inputs, inputs) = mpsc::channel(config.queue);
         let token = state.targets().iter().map(|it| it.token).max().unwrap_or(0);
@@ -270,6 +279,20 @@ impl Driver {
             ends: None,
             handle,
         }))
+    }
+}
+
+/// What follows from a journal.
+async fn replayed(journal: &dyn Journal) -> Result<State, OpenError> {
+    let mut state = State::new();
+    loop {
+        let page = journal.read(state.seq(), PAGE).await.map_err(OpenError::Journal)?;
+        if page.is_empty() {
+            return Ok(state);
+        }
+        for record in page {
+            state.apply(&record).map_err(OpenError::Refused)?;
+        }
     }
 }
 

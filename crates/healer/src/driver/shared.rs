@@ -32,6 +32,7 @@ pub struct Pulse {
 }
 
 pub(super) struct Shared {
+    pub(super) name: Name,
     state: Lock<Arc<State>>,
     policy: Lock<Arc<Policy>>,
     journal: Lock<JournalHealth>,
@@ -46,8 +47,9 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(policy: Policy) -> Self {
+    pub(super) fn new(name: Name, policy: Policy) -> Self {
         Self {
+            name,
             state: Lock::new(Arc::new(State::new())),
             policy: Lock::new(Arc::new(policy)),
             journal: Lock::new(JournalHealth::Up),

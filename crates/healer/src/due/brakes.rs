@@ -91,7 +91,9 @@ fn harm_of(state: &State, policy: &Policy, incident: &Incident, now: Time) -> Op
     let target = &run.plan.target;
     let group = state.targets().get(target.as_str()).and_then(Watched::group);
     let near = within_reach(state, target);
-    let fell = |it: &Watched| it.down_since.is_some_and(|at| at > started);
+    // What was ill before the action is not its doing, however late it was convicted.
+    let fell =
+        |it: &Watched| it.down_since.is_some() && it.ill_since.is_some_and(|began| began > started);
     let (mut zone, mut failed, mut others, mut others_failed) = (0_u64, Vec::new(), 0, 0);
     for watched in state.targets().iter().filter(|it| it.target.name != *target) {
         let in_zone =

@@ -99,7 +99,7 @@ fn opening(
         severity,
         evidence: Evidence::Confirmed,
         fingerprint: fingerprint(&kind, name.as_str()),
-        since: watched.down_since.unwrap_or(watched.since),
+        since: watched.ill_since.unwrap_or(watched.since),
         change: state.recent_change(name.as_str(), now, HOUR).cloned(),
         follows_condition: kind != Kind::Flapping,
         kind,

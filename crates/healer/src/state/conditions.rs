@@ -66,6 +66,11 @@ impl State {
             watched.condition = condition;
             watched.since = at;
         }
+        if condition.is_up() {
+            watched.ill_since = None;
+        } else if matches!(condition, Condition::Unhealthy | Condition::Failed) {
+            watched.ill_since.get_or_insert(at);
+        }
         // What lies between up and down, or is not known, is neither.
         if condition.is_down() && watched.down_since.is_none() {
             watched.down_since = Some(at);

@@ -31,6 +31,8 @@ pub struct Watched {
     pub since: Time,
     /// When it last came up after it was down.
     pub came_up: Option<Time>,
+    /// When its checks began to fail, if it has not come up since.
+    pub ill_since: Option<Time>,
     /// When it went down, if it has not come up since.
     pub down_since: Option<Time>,
     /// When it went up or down, the oldest first.
@@ -72,6 +74,7 @@ impl Watched {
             condition: Condition::Unknown,
             since: at,
             came_up: None,
+            ill_since: None,
             down_since: None,
             turns: VecDeque::new(),
             starts: VecDeque::new(),

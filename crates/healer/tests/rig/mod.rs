@@ -33,6 +33,10 @@ impl Memory {
         self.records.lock().unwrap().clone()
     }
 
+    pub(crate) fn forget_first(&self) {
+        self.records.lock().unwrap().remove(0);
+    }
+
     pub(crate) fn facts(&self) -> Vec<Fact> {
         self.records().into_iter().map(|record| record.fact).collect()
     }

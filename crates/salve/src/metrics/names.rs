@@ -37,6 +37,9 @@ macro_rules! figures {
 }
 
 figures! {
+    "actions_failed_total" => "salve_actions_failed_total", Count, "Repairs that have not helped.";
+    "actions_started_total" => "salve_actions_started_total", Count, "Repairs that were started.";
+    "actions_succeeded_total" => "salve_actions_succeeded_total", Count, "Repairs that have helped, verified and soaked.";
     "alternatives_answered_total" => "salve_alternatives_answered_total", Count, "Calls that an alternative answered.";
     "attempt_limit" => "salve_attempt_limit_seconds", Seconds, "How long one attempt may take.";
     "attempt_timeouts_total" => "salve_attempt_timeouts_total", Count, "Attempts that took too long.";
@@ -75,7 +78,15 @@ figures! {
     "half_open" => "salve_half_open", Flag, "Whether it lets only probes through.";
     "health_score" => "salve_health_score", Count, "How well it is, 0 to 100.";
     "held" => "salve_held", Flag, "Whether an operator holds it to what it has.";
+    "holds_total" => "salve_holds_total", Count, "Reasons that were told for doing nothing.";
     "in_use" => "salve_in_use", Count, "Places that are taken.";
+    "incidents_by_itself_total" => "salve_incidents_by_itself_total", Count, "Incidents that ended without an action.";
+    "incidents_closed_total" => "salve_incidents_closed_total", Count, "Incidents that a person has ended.";
+    "incidents_escalated" => "salve_incidents_escalated", Count, "Incidents that wait for a person.";
+    "incidents_escalated_total" => "salve_incidents_escalated_total", Count, "Incidents for which a person was called.";
+    "incidents_open" => "salve_incidents_open", Count, "Incidents that are not over.";
+    "incidents_repaired_total" => "salve_incidents_repaired_total", Count, "Incidents that an action has ended, verified and soaked.";
+    "journal_up" => "salve_journal_up", Flag, "Whether the healer's journal takes what is written.";
     "keys" => "salve_keys", Count, "Keys that are kept.";
     "keys_in_flight" => "salve_keys_in_flight", Count, "Keys for which a call is under way.";
     "late_total" => "salve_late_total", Count, "Results that were ignored, from before the last change of state.";
@@ -85,6 +96,7 @@ figures! {
     "level" => "salve_level", Count, "The level of service, 0 for the best.";
     "limit_lowered_total" => "salve_limit_lowered_total", Count, "Times that the number of places moved down by itself.";
     "limit_raised_total" => "salve_limit_raised_total", Count, "Times that the number of places moved up by itself.";
+    "loop_age" => "salve_loop_age_seconds", Seconds, "How long ago the healer's loop has turned.";
     "mean_time_to_recovery" => "salve_mean_time_to_recovery_seconds", Seconds, "How long a watched target is down on average.";
     "neutral_total" => "salve_neutral_total", Count, "Calls that say nothing about the dependency.";
     "nothing_kept_total" => "salve_nothing_kept_total", Count, "Calls that failed with nothing kept to serve.";
@@ -107,7 +119,10 @@ figures! {
     "recoveries_total" => "salve_recoveries_total", Count, "Times that the level of service became better.";
     "refused_total" => "salve_refused_total", Count, "Calls whose deadline had passed before the first attempt.";
     "rejected_total" => "salve_rejected_total", Count, "Calls that were refused.";
+    "repairs" => "salve_repairs", Flag, "Whether the healer may repair anything at all.";
     "retries_total" => "salve_retries_total", Count, "Attempts decided on after a failure.";
+    "rollbacks_failed_total" => "salve_rollbacks_failed_total", Count, "Repairs that could not be undone.";
+    "rollbacks_total" => "salve_rollbacks_total", Count, "Repairs that were undone.";
     "rules_asking" => "salve_rules_asking", Count, "Rules that ask for a worse level of service.";
     "rules_unknown" => "salve_rules_unknown", Count, "Rules whose reading was not there.";
     "scale" => "salve_scale_ratio", Ratio, "The share of its rate that is let through.";
@@ -138,11 +153,13 @@ figures! {
     "total_limit" => "salve_total_limit_seconds", Seconds, "How long the whole call may take.";
     "trips_in_a_row" => "salve_trips_in_a_row", Count, "How often it has opened since it last closed.";
     "trips_total" => "salve_trips_total", Count, "Times that a breaker opened.";
+    "unheard_total" => "salve_unheard_total", Count, "Reports that the healer did not hear.";
     "unreachable" => "salve_unreachable", Flag, "Whether the source is held to be unreachable.";
     "untracked_total" => "salve_untracked_total", Count, "Failures of parts that could not be followed, for want of places.";
     "up" => "salve_up", Flag, "Whether a watched target works.";
     "uptime" => "salve_uptime_ratio", Ratio, "The share of time that a watched target worked.";
     "usual_latency" => "salve_usual_latency_seconds", Seconds, "How long answers take on average.";
+    "usual_recovery" => "salve_usual_recovery_seconds", Seconds, "How long what was repaired was broken, as the median.";
     "utilization" => "salve_utilization_ratio", Ratio, "The share of places that are taken.";
     "waiting" => "salve_waiting", Count, "Calls that wait for a place.";
     "waiting_critical" => "salve_waiting_critical", Count, "Critical calls that wait.";
