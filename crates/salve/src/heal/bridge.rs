@@ -39,23 +39,16 @@ pub(super) struct Bridge {
 }
 
 impl Bridge {
+    /// The healer already knows the targets in `told`.
     pub(super) fn new(
         health: health::Handle,
         healer: driver::Handle,
         said: HashMap<Name, Target>,
+        told: HashSet<Name>,
     ) -> Self {
         let (seen, done) = (health.subscribe(WAITING), healer.subscribe(WAITING));
-        Self {
-            health,
-            healer,
-            said,
-            seen,
-            done,
-            lost: 0,
-            told: HashSet::new(),
-            leaving: HashSet::new(),
-            plans: VecDeque::new(),
-        }
+        let (leaving, plans) = (HashSet::new(), VecDeque::new());
+        Self { health, healer, said, seen, done, lost: 0, told, leaving, plans }
     }
 
     /// Until the healer has ended.

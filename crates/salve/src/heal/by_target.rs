@@ -98,3 +98,32 @@ impl fmt::Debug for ByTarget {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use salve_actions::Closure;
+
+    use super::*;
+
+    fn of(meta: ActionMeta) -> Arc<dyn Action> {
+        Arc::new(Closure::new("restart", |_| async { Ok(Vec::new()) }).with_meta(meta))
+    }
+
+    #[test]
+    fn what_holds_of_all_is_promised_and_what_any_may_do_is_feared() {
+        let mut action = ByTarget::new("restart".into());
+        assert_eq!(action.meta(), ActionMeta::default());
+        let second = Duration::from_secs(1);
+        let gentle = ActionMeta::default().idempotent().reversible().lasting(second);
+        action.set(Some("api".into()), of(gentle.clone().with_cost(second, second)));
+        assert_eq!(action.meta(), gentle.clone().with_cost(second, second));
+        let rough = ActionMeta::default().idempotent().restarts().with_approval("database_change");
+        action.set(None, of(rough.with_cost(2 * second, Duration::ZERO)));
+        let meta = action.meta();
+        assert!(meta.idempotent && meta.restarts && !meta.reversible && !meta.destructive);
+        assert_eq!((meta.cost, meta.disruption), (2 * second, second));
+        assert_eq!((meta.approval, meta.lasts), (Some("database_change".into()), None));
+    }
+}

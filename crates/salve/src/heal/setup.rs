@@ -251,7 +251,8 @@ impl Setup {
             Ok(journal) => driver.open_or_watch(journal).await?,
             Err(why) => driver.watch_only(why).await?,
         };
-        let bridge = Bridge::new(health.clone(), ready.handle(), said);
+        let told = watched.into_iter().map(|it| it.name).collect();
+        let bridge = Bridge::new(health.clone(), ready.handle(), said, told);
         Ok((ready, bridge, health))
     }
 }
