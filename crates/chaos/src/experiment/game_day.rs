@@ -251,7 +251,9 @@ impl GameDayReport {
         }
         for round in &self.rounds {
             if let Ok(report) = &round.outcome {
-                writeln!(text, "\n{}", report.to_markdown().replace("\n#", "\n##"))?;
+                // Its headings are a level below those of the day.
+                let own = format!("\n{}", report.to_markdown());
+                writeln!(text, "{}", own.replace("\n#", "\n##"))?;
             }
             for Advice { advice, evidence } in &round.findings {
                 writeln!(text, "- {advice} Evidence: {evidence}.")?;
