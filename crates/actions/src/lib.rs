@@ -26,6 +26,7 @@
 //! | `command::Run` | `command` | starts a program with its arguments; there is no shell |
 //! | `disk::Clean` | `disk` | deletes or compresses old files of allowed folders |
 //! | `process::Terminate` | `process` | ends a process, by number and start |
+//! | `systemd::UnitJob` | `systemd` | starts, stops, restarts or reloads a unit |
 //!
 //! **Twice is as once.** Each action either has no second effect for the same key, or says in its
 //! [`ActionMeta`](salve_healer::ActionMeta) that it is not idempotent; then the healer never repeats
@@ -42,6 +43,8 @@ pub mod disk;
 mod lever;
 #[cfg(feature = "process")]
 pub mod process;
+#[cfg(feature = "systemd")]
+pub mod systemd;
 
 pub use lever::PullLever;
 pub use salve_healer::Closure;
