@@ -1,12 +1,13 @@
 //! A program with its arguments, as an action. There is no shell.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use salve_core::{Check, ConfigError, Name};
+use salve_core::{Check, ConfigError, Name, Secret};
 use salve_healer::action::Report;
 use salve_healer::{Action, ActionMeta, BoxFuture, Captured, Failure, Order};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -26,7 +27,7 @@ pub struct Program {
     /// Its arguments, each as it is. They are written to the journal: no secrets.
     pub args: Vec<String>,
     /// More variables of its environment, which are written nowhere.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(String, Secret)>,
 }
 
 impl Program {
@@ -45,12 +46,12 @@ impl Program {
 
     /// Sets a variable of its environment.
     #[must_use]
-    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 
-    fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let check = Check::room(ROOM);
         if !self.path.is_absolute() {
             let path = self.path.display();
@@ -71,14 +72,28 @@ impl Program {
         format!("{}{}", self.path.display(), args.collect::<String>())
     }
 
-    /// Runs it to its end.
     async fn run(&self, order: &Order, most: usize) -> Result<(ExitStatus, Output), Failure> {
+        let token = order.token.to_string();
+        let own = [
+            ("SALVE_TARGET", order.target.name.as_str()),
+            ("SALVE_KEY", &order.key),
+            ("SALVE_TOKEN", &token),
+        ];
+        self.start(self.args_for(order), own, most).await
+    }
+
+    /// Runs it to its end, with variables of our own in its environment.
+    pub(crate) async fn start<'a>(
+        &self,
+        args: impl Iterator<Item = impl AsRef<OsStr>>,
+        own: impl IntoIterator<Item = (&'a str, &'a str)>,
+        most: usize,
+    ) -> Result<(ExitStatus, Output), Failure> {
         let mut command = Command::new(&self.path);
-        command.args(self.args_for(order)).env_clear();
+        command.args(args).env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        command.env("LC_ALL", "C").env("SALVE_TARGET", order.target.name.as_str());
-        command.env("SALVE_KEY", &order.key).env("SALVE_TOKEN", order.token.to_string());
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.env("LC_ALL", "C").envs(own);
+        command.envs(self.env.iter().map(|(name, value)| (name, value.reveal())));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0);
         let child = command.spawn().map_err(|error| {
@@ -97,9 +112,20 @@ struct Running(Option<Child>);
 
 /// The end of what a program has said.
 #[derive(Debug, Default)]
-struct Output {
+pub(crate) struct Output {
     said: Tail,
     complained: Tail,
+}
+
+impl Output {
+    /// What a program that has failed says about it.
+    pub(crate) fn complaint(&self) -> String {
+        let mut words = self.complained.lines();
+        if words.is_empty() {
+            words = self.said.lines();
+        }
+        words.join("; ")
+    }
 }
 
 #[derive(Debug, Default)]
@@ -243,11 +269,7 @@ impl Run {
             done.extend(output.said.lines());
             return Ok(Report { done });
         }
-        let mut words = output.complained.lines();
-        if words.is_empty() {
-            words = output.said.lines();
-        }
-        let why = format!("{}: {status}: {}", program.path.display(), words.join("; "));
+        let why = format!("{}: {status}: {}", program.path.display(), output.complaint());
         let permanent = status.code().is_some_and(|code| self.permanent.contains(&code));
         Err(if permanent { Failure::permanent(why) } else { Failure::transient(why) })
     }

@@ -25,6 +25,7 @@
 //! | [`PullLever`] | | pulls a lever of a breaker, a bulkhead, a ladder, or anything else that can be steered |
 //! | `command::Run` | `command` | starts a program with its arguments; there is no shell |
 //! | `disk::Clean` | `disk` | deletes or compresses old files of allowed folders |
+//! | `escalate::Notify` | `escalate` | tells people, or asks one to act |
 //! | `http::Call` | `http` | sends a request |
 //! | `process::Terminate` | `process` | ends a process, by number and start |
 //! | `systemd::UnitJob` | `systemd` | starts, stops, restarts or reloads a unit |
@@ -41,6 +42,8 @@
 pub mod command;
 #[cfg(feature = "disk")]
 pub mod disk;
+#[cfg(feature = "escalate")]
+pub mod escalate;
 #[cfg(feature = "http")]
 pub mod http;
 mod lever;
