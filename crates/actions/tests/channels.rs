@@ -25,7 +25,8 @@ async fn soon<T>(work: impl Future<Output = T>) -> T {
 }
 
 fn alert() -> Alert {
-    let alert = Alert::new("shop/incident-7", Severity::Critical, "`db`", "everything <was> tried\n&");
+    let alert =
+        Alert::new("shop/incident-7", Severity::Critical, "`db`", "everything <was> tried\n&");
     alert.with("why", "no answer")
 }
 
@@ -223,5 +224,8 @@ async fn the_log_is_told_by_severity() {
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let levels: Vec<&str> = text.lines().filter_map(|it| it.split_whitespace().nth(1)).collect();
     assert_eq!(levels, ["ERROR", "WARN", "INFO"]);
-    assert!(text.contains("everything <was> tried &") && text.contains("shop/incident-7"), "{text}");
+    assert!(
+        text.contains("everything <was> tried &") && text.contains("shop/incident-7"),
+        "{text}"
+    );
 }

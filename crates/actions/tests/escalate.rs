@@ -115,9 +115,8 @@ async fn each_channel_hears_what_is_grave_enough_and_how_it_goes_on() {
 async fn a_channel_that_hangs_delays_nobody_and_loses_nothing_uncounted() {
     let (stuck, well) = (Paper::new("stuck"), Paper::new("well"));
     stuck.set(Mood::Hangs);
-    let routes = Routes::default()
-        .with(Severity::Low, stuck.clone())
-        .with(Severity::Low, well.clone());
+    let routes =
+        Routes::default().with(Severity::Low, stuck.clone()).with(Severity::Low, well.clone());
     let config = Config::default().with_most_waiting(3).with_patience(secs(60));
     let desk = Desk::open(config, routes).unwrap();
     desk.tell(&alert("first", Severity::Low));
@@ -172,7 +171,10 @@ async fn an_action_tells_people_and_another_asks_one_to_act() {
 
     let ask = Tell::ask("ask", &desk, "swap the disk");
     let asked = ask.execute(&order::order(&ask)).await.unwrap_err();
-    assert_eq!((asked.why.as_str(), asked.again), ("a person is asked to act: swap the disk", false));
+    assert_eq!(
+        (asked.why.as_str(), asked.again),
+        ("a person is asked to act: swap the disk", false)
+    );
     assert!(desk.drain(secs(1)).await);
     assert_eq!(paper.lines()[1], "[high] `api`: swap the disk");
 }
@@ -230,7 +232,7 @@ async fn healer(journal: &Arc<Memory>, desk: &Desk) -> (Handle, JoinHandle<()>) 
     let driver = Driver::new(HealerConfig::new("shop"), policy)
         .with_seed(1)
         .with_target(Target::new("api", "service"))
-        .with_target(Target::new("db", "database"))
+        .with_target(Target::new("db", "database").with_kind(Kind::Database))
         .with_action(restart.with_meta(meta.clone()))
         .with_action(fail_over.with_meta(meta.with_approval("fail_over")))
         .open(journal.clone())

@@ -207,7 +207,8 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let stage = prop_oneof![Just(Stage::Raised), Just(Stage::Acknowledged), Just(Stage::Resolved)];
+        let stage =
+            prop_oneof![Just(Stage::Raised), Just(Stage::Acknowledged), Just(Stage::Resolved)];
         let severity = prop_oneof![Just(Severity::Low), Just(Severity::High)];
         let push = (0..4_u8, stage, severity).prop_map(|(a, b, c)| Step::Push(alert(a, b, c)));
         prop_oneof![3 => push, 2 => Just(Step::Next), 2 => any::<bool>().prop_map(Step::Settle)]

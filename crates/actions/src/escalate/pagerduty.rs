@@ -91,7 +91,8 @@ impl PagerDuty {
         let request = self.client.post(self.url.clone()).timeout(TIMEOUT);
         let request = request.header("content-type", "application/json");
         let request = request.body(self.event(alert).to_string()).build();
-        let request = request.map_err(|error| Failure::permanent(error.without_url().to_string()))?;
+        let request =
+            request.map_err(|error| Failure::permanent(error.without_url().to_string()))?;
         // With its key the same event twice is one.
         wire::send(&self.client, request, |status| status == 202, true).await.map(|_| ())
     }

@@ -55,7 +55,8 @@ impl Reader {
 
     /// What a person has to know of this.
     pub fn read(&mut self, event: &Event) -> Option<Alert> {
-        let own = |text: &str, severity| Alert::new(self.key("journal"), severity, self.subject(), text);
+        let own =
+            |text: &str, severity| Alert::new(self.key("journal"), severity, self.subject(), text);
         match event {
             Event::Recorded(record) => self.record(record),
             Event::JournalDown { .. } => {
@@ -187,7 +188,8 @@ impl Reader {
         let severity = self.open.get(&plan.incident).map(|it| it.opening.severity);
         let key = self.key(&plan.id.to_string());
         let text = format!("`{}` waits for an approval", plan.action);
-        let alert = Alert::new(key, severity.unwrap_or_default(), format!("`{}`", plan.target), text);
+        let alert =
+            Alert::new(key, severity.unwrap_or_default(), format!("`{}`", plan.target), text);
         let alert = alert
             .with("plan", plan.id.to_string())
             .with("digest", plan.digest().to_string())

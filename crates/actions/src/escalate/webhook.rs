@@ -51,7 +51,8 @@ impl Webhook {
         let body = serde_json::json!({ "text": text(alert) }).to_string();
         let request = self.client.post(self.url.clone()).timeout(TIMEOUT);
         let request = request.header("content-type", "application/json").body(body).build();
-        let request = request.map_err(|error| Failure::permanent(error.without_url().to_string()))?;
+        let request =
+            request.map_err(|error| Failure::permanent(error.without_url().to_string()))?;
         // Told twice is better than not at all.
         let accepts = |status| (200..300).contains(&status);
         wire::send(&self.client, request, accepts, true).await.map(|_| ())
