@@ -26,6 +26,8 @@ const NEEDS: &[Need] = &[
     // Units that are restarted for real, by a manager that is asked over its bus.
     Need { program: "busctl", package: "systemd" },
     Need { program: "dbus.socket", package: "dbus-user-session" },
+    // Containers that are restarted for real.
+    Need { program: "dockerd", package: "docker.io" },
     // What a program asks of the system, and in which order.
     Need { program: "strace", package: "strace" },
 ];

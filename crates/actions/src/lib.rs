@@ -30,6 +30,7 @@
 //! | [`cache::FlushCache`] | | flushes a cache and tests it, or falls back; of `redis` with that feature |
 //! | `command::Run` | `command` | starts a program with its arguments; there is no shell |
 //! | `disk::Clean` | `disk` | deletes or compresses old files of allowed folders |
+//! | `docker::Restart` | `docker` | restarts a container; `docker::Group` is a group to scale |
 //! | `escalate::Notify` | `escalate` | tells people, or asks one to act |
 //! | `http::Call` | `http` | sends a request |
 //! | `process::Terminate` | `process` | ends a process, by number and start |
@@ -50,6 +51,8 @@ mod chain;
 pub mod command;
 #[cfg(feature = "disk")]
 pub mod disk;
+#[cfg(feature = "docker")]
+pub mod docker;
 #[cfg(feature = "escalate")]
 pub mod escalate;
 pub mod failover;

@@ -2,6 +2,7 @@
 //! stopped where it stands, and started again.
 
 mod cgroup;
+mod docker;
 mod postgres;
 mod process;
 mod redis;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use tokio::net::TcpListener;
 
+pub use docker::Docker;
 pub use postgres::Postgres;
 pub use process::Process;
 pub use redis::Redis;
