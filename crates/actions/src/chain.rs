@@ -54,18 +54,6 @@ impl Chain {
         Ok(self)
     }
 
-    /// The order for one step, with what was captured for it.
-    fn order(&self, order: &Order, at: usize, before: Option<Captured>) -> Order {
-        let mut own = order.clone();
-        own.key = format!("{}/{at}", order.key);
-        if let Some(run) = own.incident.run.as_mut().filter(|_| before.is_some()) {
-            run.before = before.unwrap_or_default();
-        } else if let Some(before) = before {
-            own.incident.run = Some(run(&own, before));
-        }
-        own
-    }
-
     /// Does one step; whether its effect may have begun when it failed.
     async fn step(&self, at: usize, order: &Order) -> Result<Vec<String>, (bool, Failure)> {
         let step = &self.steps[at];
@@ -90,7 +78,7 @@ impl Chain {
     ) -> Result<Vec<String>, (Vec<String>, Failure)> {
         let (mut done, mut failed) = (Vec::new(), None);
         for at in (0..count).rev() {
-            let (step, own) = (&self.steps[at], self.order(order, at, before.get(at).cloned()));
+            let (step, own) = (&self.steps[at], order_of(order, at, before.get(at).cloned()));
             if !step.meta().reversible {
                 continue;
             }
@@ -125,7 +113,7 @@ impl Chain {
     async fn look(&self, order: &Order) -> Result<Vec<Captured>, Failure> {
         let mut before = Vec::new();
         for (at, step) in self.steps.iter().enumerate() {
-            before.push(step.capture(&self.order(order, at, None)).await?);
+            before.push(step.capture(&order_of(order, at, None)).await?);
         }
         Ok(before)
     }
@@ -148,6 +136,18 @@ fn together(steps: &[Arc<dyn Action>]) -> ActionMeta {
         approval: metas.iter().find_map(|it| it.approval.clone()),
         lasts: None,
     }
+}
+
+/// The order for one step, with what was captured for it.
+fn order_of(order: &Order, at: usize, before: Option<Captured>) -> Order {
+    let mut own = order.clone();
+    own.key = format!("{}/{at}", order.key);
+    if let Some(run) = own.incident.run.as_mut().filter(|_| before.is_some()) {
+        run.before = before.unwrap_or_default();
+    } else if let Some(before) = before {
+        own.incident.run = Some(run(&own, before));
+    }
+    own
 }
 
 /// As if a healer had begun to carry it out.
@@ -182,7 +182,7 @@ impl Action for Chain {
         Box::pin(async move {
             let mut lines = Vec::new();
             for (at, step) in self.steps.iter().enumerate() {
-                let own = step.preview(&self.order(order, at, None)).await?;
+                let own = step.preview(&order_of(order, at, None)).await?;
                 lines.extend(own.iter().map(|line| format!("{}: {line}", step.name())));
             }
             Ok(lines)
@@ -191,7 +191,7 @@ impl Action for Chain {
 
     /// Only that of the first step: whether another may be done depends on those before it.
     fn precheck<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<(), Failure>> {
-        Box::pin(async move { self.steps[0].precheck(&self.order(order, 0, None)).await })
+        Box::pin(async move { self.steps[0].precheck(&order_of(order, 0, None)).await })
     }
 
     fn capture<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<Captured, Failure>> {
@@ -209,7 +209,7 @@ impl Action for Chain {
             let before = self.before(order).await?;
             let mut done = Vec::new();
             for (at, step) in self.steps.iter().enumerate() {
-                let (name, own) = (step.name(), self.order(order, at, before.get(at).cloned()));
+                let (name, own) = (step.name(), order_of(order, at, before.get(at).cloned()));
                 match self.step(at, &own).await {
                     Ok(lines) => done.extend(lines.iter().map(|line| format!("{name}: {line}"))),
                     Err((_, failure)) if order.cancel.is_asked() => return Err(failure),
@@ -234,7 +234,7 @@ impl Action for Chain {
             let last = self.steps.len() - 1;
             let before = order.before().and_then(read);
             let before = before.and_then(|it| it.get(last).cloned());
-            self.steps[last].verify(&self.order(order, last, before)).await
+            self.steps[last].verify(&order_of(order, last, before)).await
         })
     }
 

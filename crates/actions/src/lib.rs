@@ -43,7 +43,17 @@
 //!
 //! **A dry run** is a preview: it lists what a run would do, and has no effect.
 //!
-//! **Dropped**, an action ends what it has started: a program's whole process group is killed.
+//! **Dropped**, an action ends what it has started here: a program's whole process group is killed. What it has asked of
+//! others, such as systemd, goes on there.
+//!
+//! **Restarts and scaling** compare with what was captured before the action ([`Order::before`](salve_healer::Order::before)),
+//! so that the same order twice restarts or adds once.
+//!
+//! **Secrets** stand in a [`Secret`](salve_core::Secret) or an [`Address`](salve_core::Address), and are in no report, failure or
+//! `Debug` text.
+//!
+//! Features: each action that needs a further crate is a feature of its name, and so is each channel of
+//! `escalate`; none is on by default. `systemd` needs Rust 1.89.
 
 pub mod cache;
 mod chain;
