@@ -38,6 +38,7 @@
 //! | `reqwest` | the same for `reqwest`'s own types |
 //! | `grpc` | a classifier of gRPC codes, for `tonic` |
 //! | `sqlx`, `redis` | classifiers of their errors |
+//! | `escalate` | channels to people that try again |
 //! | `json` | reports of health as JSON |
 //! | `cache` | answers that are kept, for when the source fails |
 //! | `open-feature` | features of a degradation ladder for OpenFeature |
@@ -46,6 +47,8 @@
 //! | `tracing` | one span a call and one event an attempt |
 
 mod error;
+#[cfg(feature = "escalate")]
+pub mod escalate;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]

@@ -43,7 +43,8 @@
 //! | `Email` | `email` | SMTP |
 //! | `TellProgram` | `command` | any program |
 //!
-//! **Retries** are the matter of a channel: one that tries again stands before one that does not.
+//! **Retries** are the matter of a channel: one that tries again stands before one that does not, such as
+//! `Retried` of the crate `salve`.
 
 mod alert;
 mod call;

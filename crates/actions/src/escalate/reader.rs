@@ -203,3 +203,56 @@ impl Reader {
         Some(Alert { text: text.to_owned(), ..asked }.resolved())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use salve_healer::{Record, Time, Wall, Who};
+
+    use super::*;
+    use crate::escalate::Stage;
+
+    fn told(reader: &mut Reader, fact: Fact) -> Option<(Stage, String)> {
+        let by = Who::Person("ada".into());
+        let record = Record { seq: 1, at: Time::ZERO, wall: Wall(0), by, why: String::new(), fact };
+        let alert = reader.read(&Event::Recorded(Arc::new(record)))?;
+        Some((alert.stage, format!("{}: {alert}", alert.key)))
+    }
+
+    #[test]
+    fn what_keeps_the_healer_from_working_is_told_and_so_is_its_end() {
+        let mut reader = Reader::new("shop");
+        let mut read = |event: Event| reader.read(&event).map(|it| (it.stage, it.key, it.severity));
+        let (raised, resolved) = (Stage::Raised, Stage::Resolved);
+        let key = || "shop/journal".to_owned();
+        let why = "full".to_owned();
+        let down = read(Event::JournalDown { why: why.clone() });
+        assert_eq!(down, Some((raised, key(), Severity::High)));
+        assert_eq!(read(Event::JournalUp), Some((resolved, key(), Severity::High)));
+        assert_eq!(read(Event::JournalLost { why }), Some((raised, key(), Severity::Critical)));
+        let stuck = read(Event::Stuck(PlanId(7))).unwrap();
+        assert_eq!((stuck.0, stuck.1), (raised, format!("shop/{}/stuck", PlanId(7))));
+        assert_eq!(read(Event::Refused { why: String::new() }), None);
+
+        let tripped = Fact::KillSwitchTripped { failures: 4, outcomes: 10 };
+        let (stage, line) = told(&mut reader, tripped).unwrap();
+        let text = "[critical] healer `shop`: 4 of 10 repairs failed: nothing is repaired";
+        assert_eq!((stage, line), (raised, format!("shop/kill-switch: {text}")));
+        assert_eq!(told(&mut reader, Fact::KillSwitchReset).unwrap().0, resolved);
+        assert_eq!(told(&mut reader, Fact::HarmEnded).unwrap().0, resolved);
+    }
+
+    #[test]
+    fn of_what_nobody_was_told_nobody_hears_how_it_goes_on() {
+        let mut reader = Reader::new("shop");
+        let id = IncidentId(3);
+        assert_eq!(told(&mut reader, Fact::Cleared(id)), None);
+        let over = Fact::Resolved { incident: id, how: Resolution::Repaired };
+        assert_eq!(told(&mut reader, over), None);
+        let escalated = Fact::Escalated { incident: id, reason: Escalation::ChainExhausted };
+        assert_eq!(told(&mut reader, escalated), None, "an incident that was never opened");
+        let dropped = Fact::Dropped { plan: PlanId(1), reason: DropReason::Expired };
+        assert_eq!(told(&mut reader, dropped), None);
+    }
+}
