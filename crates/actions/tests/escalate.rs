@@ -1,11 +1,13 @@
 //! The desk under virtual time, and behind a real healer.
 #![cfg(feature = "escalate")]
 
+mod journal;
 mod order;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use journal::Memory;
 use order::order;
 use salve_actions::Closure;
 use salve_actions::escalate::{
@@ -14,8 +16,8 @@ use salve_actions::escalate::{
 use salve_core::Name;
 use salve_healer::driver::{Config as HealerConfig, Driver, Handle};
 use salve_healer::{
-    Action, ActionMeta, BoxFuture, Condition, Digest, Failure, Head, Journal, JournalError, Kind,
-    Policy, Record, Severity, Step, Strategy, Target, Who,
+    Action, ActionMeta, BoxFuture, Condition, Failure, Kind, Policy, Severity, Step, Strategy,
+    Target, Who,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -187,37 +189,6 @@ fn settings_out_of_bounds_are_refused() {
         (Config::default().with_patience(Duration::ZERO), "patience"),
     ] {
         assert_eq!(config.validate().unwrap_err().field(), field);
-    }
-}
-
-#[derive(Default)]
-struct Memory(Mutex<Vec<Record>>);
-
-impl Memory {
-    fn end(records: &[Record]) -> Head {
-        Head { seq: records.last().map_or(0, |it| it.seq), hash: Digest([0; 32]) }
-    }
-}
-
-impl Journal for Memory {
-    fn append<'a>(&'a self, new: &'a [Record]) -> BoxFuture<'a, Result<Head, JournalError>> {
-        Box::pin(async move {
-            let mut records = self.0.lock().unwrap();
-            records.extend_from_slice(new);
-            Ok(Self::end(&records))
-        })
-    }
-
-    fn read(&self, after: u64, at_most: usize) -> BoxFuture<'_, Result<Vec<Record>, JournalError>> {
-        Box::pin(async move {
-            let records = self.0.lock().unwrap();
-            let rest = records.iter().filter(|it| it.seq > after);
-            Ok(rest.take(at_most).cloned().collect())
-        })
-    }
-
-    fn head(&self) -> BoxFuture<'_, Result<Head, JournalError>> {
-        Box::pin(async move { Ok(Self::end(&self.0.lock().unwrap())) })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// The most bytes of a [`line`].
+/// The most bytes of a [`line()`].
 const LONGEST: usize = 300;
 
 /// `text` as one line without control characters, cut to 300 bytes.
@@ -20,7 +20,7 @@ pub fn line(text: &str) -> String {
     line
 }
 
-/// An error and its causes as one [`line`]. Causes that only repeat what stands before are left out.
+/// An error and its causes as one [`line()`]. Causes that only repeat what stands before are left out.
 ///
 /// ```
 /// let refused = std::io::Error::other("refused");

@@ -23,6 +23,7 @@ pub struct Systemd {
     // Ended before its group is removed.
     _process: Process,
     _cgroup: Cgroup,
+    busctl: PathBuf,
     dir: PathBuf,
 }
 
@@ -63,14 +64,22 @@ impl Systemd {
         let mut process = Process::spawn(OsStr::new("sh"), &args, stdin, stdout, log.into())?;
         let deadline = Instant::now() + Duration::from_secs(20);
         let address = format!("unix:path={home}/run/bus");
-        while !answers(&busctl, &address).await {
+        while call(&busctl, &address, "get-property", &["Version"]).await.is_err() {
             if process.has_ended() || Instant::now() >= deadline {
                 let log = fs::read_to_string(dir.join("log"))?;
                 return Err(io::Error::other(format!("systemd did not come up: {}", log.trim())));
             }
             sleep(Duration::from_millis(20)).await;
         }
-        Ok(Self { _process: process, _cgroup: cgroup, dir })
+        Ok(Self { _process: process, _cgroup: cgroup, busctl, dir })
+    }
+
+    /// Kills all processes of a unit without a word of warning. The manager notices a little later.
+    ///
+    /// # Errors
+    /// If there is no such unit.
+    pub async fn kill(&self, unit: &str) -> io::Result<()> {
+        call(&self.busctl, &self.bus(), "call", &["KillUnit", "ssi", unit, "all", "9"]).await
     }
 
     /// The address of its bus.
@@ -80,16 +89,20 @@ impl Systemd {
     }
 }
 
-async fn answers(busctl: &Path, address: &str) -> bool {
+/// Asks the manager something, within 2 s.
+async fn call(busctl: &Path, address: &str, method: &str, args: &[&str]) -> io::Result<()> {
     let mut ask = Command::new(busctl);
     ask.arg(format!("--address={address}")).args([
-        "get-property",
+        method,
         "org.freedesktop.systemd1",
         "/org/freedesktop/systemd1",
         "org.freedesktop.systemd1.Manager",
-        "Version",
     ]);
-    let asked = ask.kill_on_drop(true).output();
-    let answer = timeout(Duration::from_secs(2), asked).await;
-    answer.is_ok_and(|it| it.is_ok_and(|it| it.status.success()))
+    let asked = ask.args(args).kill_on_drop(true).output();
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the manager does not answer");
+    let answer = timeout(Duration::from_secs(2), asked).await.map_err(late)??;
+    if !answer.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&answer.stderr).trim().to_owned()));
+    }
+    Ok(())
 }
