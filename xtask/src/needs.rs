@@ -23,13 +23,18 @@ const NEEDS: &[Need] = &[
     Need { program: "initdb", package: "postgresql" },
     // Plugins of the Nagios protocol.
     Need { program: "check_dummy", package: "monitoring-plugins-basic" },
+    // Units that are restarted for real, by a manager that is asked over its bus.
+    Need { program: "busctl", package: "systemd" },
+    Need { program: "dbus.socket", package: "dbus-user-session" },
+    // Containers that are restarted for real.
+    Need { program: "dockerd", package: "docker.io" },
     // What a program asks of the system, and in which order.
     Need { program: "strace", package: "strace" },
 ];
 
-/// Servers and plugins live where a plain user's `PATH` does not look.
+/// Servers, plugins and units live where a plain user's `PATH` does not look.
 const SERVER_FOLDERS: &[&str] =
-    &["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/nagios/plugins"];
+    &["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/lib/nagios/plugins", "/usr/lib/systemd/user"];
 
 /// Each version of PostgreSQL has a folder of its own in here, with its programs in `bin`.
 const POSTGRES: &str = "/usr/lib/postgresql";

@@ -87,7 +87,6 @@ pub mod queue;
 mod reason;
 #[cfg(feature = "redis")]
 pub mod redis;
-mod secret;
 #[cfg(feature = "systemd")]
 pub mod systemd;
 mod threshold;
@@ -96,5 +95,5 @@ pub mod tls;
 #[cfg(feature = "tls")]
 mod trust;
 
-pub use secret::{Address, Secret};
+pub use salve_core::{Address, Secret};
 pub use threshold::{Direction, Thresholds};

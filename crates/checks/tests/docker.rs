@@ -1,4 +1,5 @@
-//! The check of containers against a small server that speaks the engine's API on a socket.
+//! The check of containers against a real engine, and against a small server that speaks its API for the states
+//! that are hard to bring about.
 #![cfg(feature = "docker")]
 
 use std::path::Path;
@@ -10,15 +11,62 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use salve_checks::docker::{Config, DockerCheck};
 use salve_health::{Check, Finding, Status};
+use salve_testkit::servers::Docker;
 use serde_json::json;
 use tokio::net::UnixListener;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn found(socket: &Path, container: &str) -> Finding {
     let check = DockerCheck::new(Config::new(container).with_socket(socket)).unwrap();
     timeout(DEADLINE, check.run()).await.expect("an answer in time")
+}
+
+#[tokio::test]
+async fn real_containers_that_live_die_and_are_ill_are_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let docker = Docker::start(dir.path()).await.unwrap();
+    let ill =
+        ["--health-cmd", "echo no db; exit 1", "--health-interval", "1s", "--health-retries", "1"];
+    let well = ["--health-cmd", "true", "--health-interval", "1s"];
+    docker.run("lives", &[], "exec sleep 1000").await.unwrap();
+    docker.run("ill", &ill, "exec sleep 1000").await.unwrap();
+    docker.run("well", &well, "exec sleep 1000").await.unwrap();
+    docker.run("died", &["--restart", "on-failure:2"], "exit 3").await.unwrap();
+    docker.run("paused", &[], "exec sleep 1000").await.unwrap();
+    docker.ask(&["pause", "paused"]).await.unwrap();
+    let becomes = async |name: &str, status: Status| {
+        let deadline = Instant::now() + Duration::from_secs(40);
+        loop {
+            let finding = found(&docker.socket(), name).await;
+            if finding.status == status {
+                return finding;
+            }
+            assert!(Instant::now() < deadline, "{name}: {finding:?}");
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let lives = becomes("lives", Status::Pass).await;
+    assert_eq!(lives.value.map(|it| it.value), Some(0.0));
+    becomes("well", Status::Pass).await;
+    let ill = becomes("ill", Status::Fail).await;
+    assert_eq!(ill.reason.as_deref(), Some("it is unhealthy: no db"));
+    let paused = becomes("paused", Status::Fail).await;
+    assert_eq!(paused.reason.as_deref(), Some("it is paused"));
+    let deadline = Instant::now() + Duration::from_secs(40);
+    loop {
+        let died = found(&docker.socket(), "died").await;
+        if died.reason.as_deref() == Some("it has exited with 3") {
+            assert_eq!(died.value.map(|it| it.value), Some(2.0), "it was restarted twice");
+            break;
+        }
+        assert!(Instant::now() < deadline, "{died:?}");
+        sleep(Duration::from_millis(50)).await;
+    }
+    let missing = found(&docker.socket(), "missing").await;
+    let said = missing.reason.as_deref();
+    assert_eq!((missing.status, said), (Status::Fail, Some("there is no container missing")));
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ pub trait Action: Send + Sync {
         Box::pin(async { Ok(Captured::default()) })
     }
 
-    /// Does it. A second call with the same [`Order::key`] has no second effect.
+    /// Does it. A second call with the same [`Order::key`] has no second effect;
+    /// [`Order::before`] helps to see whether it has had one.
     fn execute<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<Report, Failure>>;
 
     /// Whether it helped. By default nobody can tell, and the symptom decides.
@@ -87,6 +88,17 @@ pub struct Order {
     pub deadline: Moment,
     /// Says that it is to end now.
     pub cancel: Cancel,
+}
+
+impl Order {
+    /// What [`Action::capture`] returned for this plan: known once its start is written, so in
+    /// [`Action::execute`] and after it.
+    #[must_use]
+    pub fn before(&self) -> Option<&Captured> {
+        let run = self.incident.run.as_ref();
+        let run = run.filter(|run| run.plan.id == self.plan.id && run.started.is_some());
+        run.map(|run| &run.before)
+    }
 }
 
 /// Whether a task is to end; all clones know.

@@ -45,6 +45,7 @@
 //! | `journal` | its journal in an SQLite file, and the history of the whole family in another |
 //! | `actions` | repairs on this machine: commands, clean-up, processes |
 //! | `checks` | ready health checks |
+//! | `escalate` | channels to people that try again |
 //! | `json` | reports of health as JSON |
 //! | `cache` | answers that are kept, for when the source fails |
 //! | `open-feature` | features of a degradation ladder for OpenFeature |
@@ -53,6 +54,8 @@
 //! | `tracing` | one span a call and one event an attempt |
 
 mod error;
+#[cfg(feature = "escalate")]
+pub mod escalate;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "healer")]

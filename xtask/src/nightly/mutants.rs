@@ -12,6 +12,7 @@ use crate::workspace::Workspace;
 ///
 /// Every built room of the floors 0 to 2 has its row, and what a row names exists: tests ask for both.
 const ENGINES: &[(&str, &[&str])] = &[
+    ("crates/actions", &["escalate/outbox.rs"]),
     (
         "crates/adaptive",
         &[

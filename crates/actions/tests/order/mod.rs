@@ -2,9 +2,27 @@
 
 use salve_core::Moment;
 use salve_healer::{
-    Action, Cancel, Condition, Fact, Kind, Next, Order, Policy, State, Step, Strategy, Target,
-    Time, Wall, Who, decide, due,
+    Action, Cancel, Captured, Condition, Fact, Kind, Next, Order, Policy, Run, State, Step,
+    Strategy, Target, Time, Wall, Who, decide, due,
 };
+
+/// The order as an action gets it when it is carried out, with what it has captured.
+#[allow(dead_code, reason = "each test file has a copy of its own")]
+pub(crate) fn begun(order: &Order, before: Captured) -> Order {
+    let mut order = order.clone();
+    order.incident.run = Some(Run {
+        plan: order.plan.clone(),
+        approved: None,
+        before,
+        started: Some(Time::from_secs(2)),
+        finished: None,
+        held: false,
+        abort: false,
+        harmed: false,
+        rolling: false,
+    });
+    order
+}
 
 /// An order for `action` at the target `api`.
 pub(crate) fn order(action: &impl Action) -> Order {

@@ -143,6 +143,10 @@ impl Wheel {
             return self.release(grant);
         }
         order.token = token;
+        // With what was captured, which is written now.
+        if let Some(incident) = self.book.state().incident_of(id) {
+            order.incident = incident.clone();
+        }
         let (lease, cancel) = (Arc::clone(&self.lease), order.cancel.clone());
         self.crew.spawn(id, Stage::Acting, until, cancel, async move {
             let result = action.execute(&order).await;

@@ -146,7 +146,8 @@ impl Action for Play {
         Box::pin(async move {
             let known = self.journal.facts().into_iter().any(|fact| {
                 matches!(fact, Fact::ActionStarted { plan, token, before, .. }
-                    if plan == order.plan.id && token == order.token && before.before.is_some())
+                    if plan == order.plan.id && token == order.token && before.before.is_some()
+                        && order.before() == Some(&before))
             });
             self.unrecorded.fetch_add(u64::from(!known), Ordering::Relaxed);
             self.keys.lock().unwrap().push(order.key.clone());

@@ -1,20 +1,25 @@
 //! Real servers on loopback, each a child process with a folder of its own that can be killed,
 //! stopped where it stands, and started again.
 
+mod cgroup;
+mod docker;
 mod postgres;
 mod process;
 mod redis;
 mod sshd;
+mod systemd;
 
 use std::io;
 use std::path::PathBuf;
 
 use tokio::net::TcpListener;
 
+pub use docker::Docker;
 pub use postgres::Postgres;
 pub use process::Process;
 pub use redis::Redis;
 pub use sshd::Sshd;
+pub use systemd::Systemd;
 
 /// Linux hands out 32768..=60999 to outgoing connections. A port from there could be taken while a
 /// server is dead, even by a client that thereby connects to itself.

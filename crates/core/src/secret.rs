@@ -32,7 +32,7 @@ impl fmt::Debug for Secret {
 /// URL nothing is shown.
 ///
 /// ```
-/// use salve_checks::Address;
+/// use salve_core::Address;
 ///
 /// let address = Address::from("redis://shop:hunter2@cache:6379/0?token=abc");
 /// assert_eq!(address.to_string(), "redis://cache:6379/0");

@@ -1,16 +1,18 @@
 //! A program with its arguments, as an action. There is no shell.
 
-use std::collections::VecDeque;
+mod running;
+
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process_group};
-use salve_core::{Check, ConfigError, Name};
+use salve_core::{Check, ConfigError, Name, Secret};
 use salve_healer::action::Report;
 use salve_healer::{Action, ActionMeta, BoxFuture, Captured, Failure, Order};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
+
+use running::{Output, Running};
 
 const ROOM: &str = "actions/command";
 
@@ -26,7 +28,7 @@ pub struct Program {
     /// Its arguments, each as it is. They are written to the journal: no secrets.
     pub args: Vec<String>,
     /// More variables of its environment, which are written nowhere.
-    pub env: Vec<(String, String)>,
+    pub env: Vec<(String, Secret)>,
 }
 
 impl Program {
@@ -45,12 +47,12 @@ impl Program {
 
     /// Sets a variable of its environment.
     #[must_use]
-    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 
-    fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         let check = Check::room(ROOM);
         if !self.path.is_absolute() {
             let path = self.path.display();
@@ -71,103 +73,38 @@ impl Program {
         format!("{}{}", self.path.display(), args.collect::<String>())
     }
 
-    /// Runs it to its end.
     async fn run(&self, order: &Order, most: usize) -> Result<(ExitStatus, Output), Failure> {
+        let token = order.token.to_string();
+        let own = [
+            ("SALVE_TARGET", order.target.name.as_str()),
+            ("SALVE_KEY", &order.key),
+            ("SALVE_TOKEN", &token),
+        ];
+        self.start(self.args_for(order), own, most).await
+    }
+
+    /// Runs it to its end, with variables of our own in its environment.
+    pub(crate) async fn start<'a>(
+        &self,
+        args: impl Iterator<Item = impl AsRef<OsStr>>,
+        own: impl IntoIterator<Item = (&'a str, &'a str)>,
+        most: usize,
+    ) -> Result<(ExitStatus, Output), Failure> {
         let mut command = Command::new(&self.path);
-        command.args(self.args_for(order)).env_clear();
+        command.args(args).env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        command.env("LC_ALL", "C").env("SALVE_TARGET", order.target.name.as_str());
-        command.env("SALVE_KEY", &order.key).env("SALVE_TOKEN", order.token.to_string());
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.env("LC_ALL", "C").envs(own);
+        command.envs(self.env.iter().map(|(name, value)| (name, value.reveal())));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0);
         let child = command.spawn().map_err(|error| {
             Failure::permanent(format!("{} cannot be started: {error}", self.path.display()))
         })?;
-        let mut running = Running(Some(child));
+        let mut running = Running::new(child);
         let output = running.read(most).await;
         let status = running.wait().await;
         let status = status.map_err(|error| Failure::transient(format!("its end: {error}")))?;
         Ok((status, output))
-    }
-}
-
-/// A program that runs; with it goes its whole group.
-struct Running(Option<Child>);
-
-/// The end of what a program has said.
-#[derive(Debug, Default)]
-struct Output {
-    said: Tail,
-    complained: Tail,
-}
-
-#[derive(Debug, Default)]
-struct Tail {
-    bytes: VecDeque<u8>,
-    /// How many came before.
-    left_out: u64,
-}
-
-impl Tail {
-    async fn read(from: Option<impl AsyncRead + Unpin>, most: usize) -> Self {
-        let mut tail = Self::default();
-        let Some(mut from) = from else { return tail };
-        let mut part = vec![0; 8 * 1024];
-        while let Ok(count @ 1..) = from.read(&mut part).await {
-            tail.bytes.extend(&part[..count]);
-            let over = tail.bytes.len().saturating_sub(most);
-            tail.bytes.drain(..over);
-            tail.left_out += over as u64;
-        }
-        tail
-    }
-
-    /// Its lines without control characters.
-    fn lines(&self) -> Vec<String> {
-        let (front, back) = self.bytes.as_slices();
-        let bytes = [front, back].concat();
-        let text = String::from_utf8_lossy(&bytes);
-        let plain = |line: &str| -> String { line.chars().filter(|it| !it.is_control()).collect() };
-        let mut lines: Vec<String> =
-            text.lines().map(plain).filter(|line| !line.trim().is_empty()).collect();
-        if self.left_out > 0 {
-            lines.insert(0, format!("({} bytes before this are left out)", self.left_out));
-        }
-        lines
-    }
-}
-
-impl Running {
-    async fn read(&mut self, most: usize) -> Output {
-        let (said, complained) = match &mut self.0 {
-            Some(child) => (child.stdout.take(), child.stderr.take()),
-            None => (None, None),
-        };
-        // Both at once: a program that fills one pipe would wait for ever for its reader.
-        let (said, complained) = tokio::join!(Tail::read(said, most), Tail::read(complained, most));
-        Output { said, complained }
-    }
-
-    async fn wait(&mut self) -> std::io::Result<ExitStatus> {
-        let Some(child) = &mut self.0 else { return Err(std::io::ErrorKind::NotFound.into()) };
-        let status = child.wait().await?;
-        // What it has started and left behind may be the very thing it was called for.
-        self.0 = None;
-        Ok(status)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.0 {
-            // Its number is its own until it is waited for, which it was not.
-            let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-            if let Some(group) = group {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
-            let _ = child.start_kill();
-        }
     }
 }
 
@@ -243,11 +180,7 @@ impl Run {
             done.extend(output.said.lines());
             return Ok(Report { done });
         }
-        let mut words = output.complained.lines();
-        if words.is_empty() {
-            words = output.said.lines();
-        }
-        let why = format!("{}: {status}: {}", program.path.display(), words.join("; "));
+        let why = format!("{}: {status}: {}", program.path.display(), output.complaint());
         let permanent = status.code().is_some_and(|code| self.permanent.contains(&code));
         Err(if permanent { Failure::permanent(why) } else { Failure::transient(why) })
     }

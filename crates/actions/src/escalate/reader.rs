@@ -1,0 +1,258 @@
+//! What people have to know of what the healer writes down.
+
+use std::collections::BTreeMap;
+
+use salve_core::Name;
+use salve_healer::driver::Event;
+use salve_healer::{
+    DropReason, Escalation, Fact, Incident, IncidentId, Opening, Phase, Plan, PlanId, Record,
+    Resolution, Severity, State,
+};
+
+use super::alert::Alert;
+
+/// Reads a healer's events and makes alerts of those that need a person: escalated incidents, plans
+/// that wait for an approval, repairs that do harm, and a healer that cannot work.
+#[derive(Debug)]
+pub struct Reader {
+    healer: Name,
+    open: BTreeMap<IncidentId, Matter>,
+    /// Plans that wait for an approval.
+    asked: BTreeMap<PlanId, Alert>,
+}
+
+/// An incident that is not over.
+#[derive(Debug)]
+struct Matter {
+    opening: Opening,
+    /// What was told of it.
+    told: Option<Alert>,
+}
+
+impl Reader {
+    /// Reads what the healer of this name tells. The name is part of every key, so that two healers
+    /// do not speak of the same.
+    pub fn new(healer: impl Into<Name>) -> Self {
+        Self { healer: healer.into(), open: BTreeMap::new(), asked: BTreeMap::new() }
+    }
+
+    /// Learns what is open already, and returns what was told of it before.
+    pub fn resume(&mut self, state: &State) -> Vec<Alert> {
+        let mut before = Vec::new();
+        for incident in state.incidents() {
+            let opening = incident.opening.clone();
+            self.open.insert(incident.id(), Matter { opening, told: None });
+            match (incident.phase, incident.needs_human) {
+                (Phase::Escalated, Some(why)) => before.extend(self.escalated(incident.id(), why)),
+                (Phase::AwaitingApproval, _) => {
+                    before.extend(Incident::plan(incident).and_then(|plan| self.planned(plan)));
+                }
+                _ => {}
+            }
+        }
+        before
+    }
+
+    /// What a person has to know of this.
+    pub fn read(&mut self, event: &Event) -> Option<Alert> {
+        let own =
+            |text: &str, severity| Alert::new(self.key("journal"), severity, self.subject(), text);
+        match event {
+            Event::Recorded(record) => self.record(record),
+            Event::JournalDown { .. } => {
+                let text = "the journal cannot be written: nothing is repaired";
+                Some(own(text, Severity::High))
+            }
+            Event::JournalUp => {
+                Some(own("the journal is written again", Severity::High).resolved())
+            }
+            Event::JournalLost { why } => {
+                let text = "the journal is lost: nothing is repaired until a restart";
+                Some(own(text, Severity::Critical).with("why", why))
+            }
+            Event::Stuck(plan) => {
+                let key = self.key(&format!("{plan}/stuck"));
+                let text = format!("the action of {plan} does not end");
+                Some(Alert::new(key, Severity::High, self.subject(), text))
+            }
+            _ => None,
+        }
+    }
+
+    fn key(&self, matter: &str) -> String {
+        format!("{}/{matter}", self.healer)
+    }
+
+    fn subject(&self) -> String {
+        format!("healer `{}`", self.healer)
+    }
+
+    fn record(&mut self, record: &Record) -> Option<Alert> {
+        match &record.fact {
+            Fact::Opened(opening) => {
+                self.open.insert(opening.id, Matter { opening: opening.clone(), told: None });
+                None
+            }
+            Fact::Raised { incident, severity, evidence } => {
+                let matter = self.open.get_mut(incident)?;
+                (matter.opening.severity, matter.opening.evidence) = (*severity, *evidence);
+                let told = matter.told.as_mut()?;
+                told.severity = told.severity.max(*severity);
+                Some(told.clone())
+            }
+            Fact::Escalated { incident, reason } => {
+                let alert = self.escalated(*incident, *reason)?;
+                Some(alert.with("why", &record.why))
+            }
+            Fact::Acknowledged(incident) => {
+                self.over(*incident, &format!("{} has looked at it", record.by))
+            }
+            Fact::Resolved { incident, how } => {
+                let how = match how {
+                    Resolution::Repaired => "it is repaired".to_owned(),
+                    Resolution::ByItself => "it has ended by itself".to_owned(),
+                    Resolution::Closed => format!("{} has closed it", record.by),
+                };
+                self.over(*incident, &how)
+            }
+            Fact::Planned(plan) => self.planned(plan),
+            Fact::Approved { plan, .. } => {
+                self.answered(*plan, &format!("{} has approved it", record.by))
+            }
+            Fact::Dropped { plan, reason } => {
+                let why = match reason {
+                    DropReason::Denied => format!("{} has denied it", record.by),
+                    DropReason::Expired => "nobody has approved it in time".to_owned(),
+                    DropReason::Stale | DropReason::NotAllowed => "it is void".to_owned(),
+                };
+                self.answered(*plan, &why)
+            }
+            Fact::KillSwitchTripped { failures, outcomes } => {
+                let text = format!("{failures} of {outcomes} repairs failed: nothing is repaired");
+                Some(self.switch(&text))
+            }
+            Fact::KillSwitchReset => {
+                Some(self.switch(&format!("{} has switched it on again", record.by)).resolved())
+            }
+            Fact::Harmed(harm) => {
+                let failed: Vec<&str> = harm.failed.iter().map(Name::as_str).collect();
+                let text = format!("after {} others fail: {}", harm.plan, failed.join(", "));
+                Some(Alert::new(self.key("harm"), Severity::High, self.subject(), text))
+            }
+            Fact::HarmEnded => {
+                let text = "what failed after a repair is as before";
+                let alert = Alert::new(self.key("harm"), Severity::High, self.subject(), text);
+                Some(alert.resolved())
+            }
+            _ => None,
+        }
+    }
+
+    fn switch(&self, text: &str) -> Alert {
+        Alert::new(self.key("kill-switch"), Severity::Critical, self.subject(), text)
+    }
+
+    /// What fails and could not be repaired is critical.
+    fn escalated(&mut self, id: IncidentId, reason: Escalation) -> Option<Alert> {
+        let key = self.key(&id.to_string());
+        let matter = self.open.get_mut(&id)?;
+        let Opening { subject, kind, severity, .. } = &matter.opening;
+        let severity = match severity {
+            Severity::High if reason.blocks_target() => Severity::Critical,
+            severity => *severity,
+        };
+        let text = match reason {
+            Escalation::ChainExhausted => "everything was tried and nothing has helped",
+            Escalation::NothingToTry => "there is nothing that may be tried",
+            Escalation::Inconclusive => "nobody can tell whether a repair has helped",
+            Escalation::UnknownEffect => "nobody knows what a repair has done; it is not repeated",
+            Escalation::RollbackFailed => "a repair could not be undone",
+            Escalation::NotOneTarget => "many fail together",
+        };
+        let text = format!("{}: {text}", kind.as_str());
+        let alert = Alert::new(key, severity, subject.to_string(), text);
+        let alert = alert.with("incident", id.to_string());
+        matter.told = Some(alert.clone());
+        Some(alert)
+    }
+
+    fn over(&mut self, id: IncidentId, text: &str) -> Option<Alert> {
+        let told = self.open.remove(&id)?.told?;
+        Some(Alert { text: text.to_owned(), ..told }.resolved())
+    }
+
+    fn planned(&mut self, plan: &Plan) -> Option<Alert> {
+        if !plan.approval || !plan.enforced {
+            return None;
+        }
+        let severity = self.open.get(&plan.incident).map(|it| it.opening.severity);
+        let key = self.key(&plan.id.to_string());
+        let text = format!("`{}` waits for an approval", plan.action);
+        let alert =
+            Alert::new(key, severity.unwrap_or_default(), format!("`{}`", plan.target), text);
+        let alert = alert
+            .with("plan", plan.id.to_string())
+            .with("digest", plan.digest().to_string())
+            .with("incident", plan.incident.to_string());
+        self.asked.insert(plan.id, alert.clone());
+        Some(alert)
+    }
+
+    fn answered(&mut self, plan: PlanId, text: &str) -> Option<Alert> {
+        let asked = self.asked.remove(&plan)?;
+        Some(Alert { text: text.to_owned(), ..asked }.resolved())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use salve_healer::{Record, Time, Wall, Who};
+
+    use super::*;
+    use crate::escalate::Stage;
+
+    fn told(reader: &mut Reader, fact: Fact) -> Option<(Stage, String)> {
+        let by = Who::Person("ada".into());
+        let record = Record { seq: 1, at: Time::ZERO, wall: Wall(0), by, why: String::new(), fact };
+        let alert = reader.read(&Event::Recorded(Arc::new(record)))?;
+        Some((alert.stage, format!("{}: {alert}", alert.key)))
+    }
+
+    #[test]
+    fn what_keeps_the_healer_from_working_is_told_and_so_is_its_end() {
+        let mut reader = Reader::new("shop");
+        let mut read = |event: Event| reader.read(&event).map(|it| (it.stage, it.key, it.severity));
+        let (raised, resolved) = (Stage::Raised, Stage::Resolved);
+        let key = || "shop/journal".to_owned();
+        let why = "full".to_owned();
+        let down = read(Event::JournalDown { why: why.clone() });
+        assert_eq!(down, Some((raised, key(), Severity::High)));
+        assert_eq!(read(Event::JournalUp), Some((resolved, key(), Severity::High)));
+        assert_eq!(read(Event::JournalLost { why }), Some((raised, key(), Severity::Critical)));
+        let stuck = read(Event::Stuck(PlanId(7))).unwrap();
+        assert_eq!((stuck.0, stuck.1), (raised, format!("shop/{}/stuck", PlanId(7))));
+        assert_eq!(read(Event::Refused { why: String::new() }), None);
+
+        let tripped = Fact::KillSwitchTripped { failures: 4, outcomes: 10 };
+        let (stage, line) = told(&mut reader, tripped).unwrap();
+        let text = "[critical] healer `shop`: 4 of 10 repairs failed: nothing is repaired";
+        assert_eq!((stage, line), (raised, format!("shop/kill-switch: {text}")));
+        assert_eq!(told(&mut reader, Fact::KillSwitchReset).unwrap().0, resolved);
+        assert_eq!(told(&mut reader, Fact::HarmEnded).unwrap().0, resolved);
+    }
+
+    #[test]
+    fn of_what_nobody_was_told_nobody_hears_how_it_goes_on() {
+        let mut reader = Reader::new("shop");
+        let id = IncidentId(3);
+        assert_eq!(told(&mut reader, Fact::Cleared(id)), None);
+        let over = Fact::Resolved { incident: id, how: Resolution::Repaired };
+        assert_eq!(told(&mut reader, over), None);
+        let escalated = Fact::Escalated { incident: id, reason: Escalation::ChainExhausted };
+        assert_eq!(told(&mut reader, escalated), None, "an incident that was never opened");
+        let dropped = Fact::Dropped { plan: PlanId(1), reason: DropReason::Expired };
+        assert_eq!(told(&mut reader, dropped), None);
+    }
+}
