@@ -1,0 +1,188 @@
+//! Plays one scenario with one player, and notes what came of it.
+
+use std::collections::HashMap;
+
+use salve_healer::{ActionResult, PlanId};
+
+use crate::player::{Luggage, Name, Player, Wish, ready};
+use crate::scenario::Scenario;
+use crate::truth::World;
+use crate::watch::{Told, Watch};
+
+/// Seconds that an undo takes.
+const UNDO: u64 = 3;
+/// Seconds after the end of an action for which it is compared with its absence.
+const AFTER: u64 = 60;
+/// A suspicion of a detector is withdrawn after so many seconds.
+const SUSPICION: u64 = 180;
+
+/// What came of a scenario.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Played {
+    /// Seconds for which targets were unhealthy, added up, since the first failing reading.
+    pub unhealthy: u64,
+    /// Actions.
+    pub actions: u64,
+    /// Those at a target that was well at that instant.
+    pub false_actions: u64,
+    /// Those after which more did not serve than without them, at any second.
+    pub harm: u64,
+    /// Of these, those whose target was not well, so that it was not a false action.
+    pub true_harm: u64,
+    /// Incidents that the player has known.
+    pub incidents: u64,
+    /// Incidents for which it has called a person.
+    pub escalated: u64,
+}
+
+/// A play that goes on.
+struct Play<'a> {
+    world: World<'a>,
+    watch: Watch,
+    player: Box<dyn Player + 'a>,
+    running: Vec<(u64, PlanId, ActionResult)>,
+    undoing: Vec<(u64, PlanId)>,
+    played: Played,
+    compares: bool,
+    acted: HashMap<PlanId, usize>,
+}
+
+/// When the first reading fails that is no noise, if nobody does anything.
+#[must_use]
+pub fn first_failure(scenario: &Scenario) -> Option<u64> {
+    let mut world = World::new(scenario);
+    let mut watch = Watch::new(scenario);
+    while world.now() < scenario.horizon {
+        let now = world.now();
+        let paused = scenario.pauses.iter().any(|(from, until)| (*from..*until).contains(&now));
+        if now.is_multiple_of(scenario.every) && !paused {
+            watch.read(&world);
+            if watch.first_failure.is_some() {
+                return watch.first_failure;
+            }
+        }
+        world.pass();
+    }
+    None
+}
+
+/// Plays a scenario to its end. Harm is looked for if `compares`.
+#[must_use]
+pub fn play<'a>(
+    name: Name,
+    scenario: &'a Scenario,
+    luggage: &Luggage,
+    from: Option<u64>,
+    compares: bool,
+) -> (Played, Box<dyn Player + 'a>) {
+    let player = ready(name, scenario, luggage);
+    let mut play = Play {
+        world: World::new(scenario),
+        watch: Watch::new(scenario),
+        player,
+        running: Vec::new(),
+        undoing: Vec::new(),
+        played: Played::default(),
+        compares,
+        acted: HashMap::new(),
+    };
+    let from = from.unwrap_or(u64::MAX);
+    while play.world.now() < scenario.horizon {
+        play.second();
+        if play.world.now() >= from {
+            let ill = (0..scenario.targets.len()).filter(|at| play.world.is_unhealthy(*at));
+            play.played.unhealthy += ill.count() as u64;
+        }
+        play.world.pass();
+    }
+    play.played.incidents = play.player.incidents();
+    play.played.escalated = play.player.escalated();
+    (play.played, play.player)
+}
+
+impl Play<'_> {
+    fn second(&mut self) {
+        let (scenario, now) = (self.world.scenario, self.world.now());
+        if scenario.pauses.iter().any(|(from, until)| (*from..*until).contains(&now)) {
+            return;
+        }
+        let mut told = Vec::new();
+        let woke = scenario.pauses.iter().find(|(_, until)| *until == now);
+        told.extend(woke.map(|(from, until)| Told::StoodStill(until - from)));
+        let changes = scenario.changes.iter().filter(|(at, _)| *at == now);
+        told.extend(changes.map(|(_, target)| Told::Change(*target)));
+        for (at, target) in &scenario.suspicions {
+            if *at == now || *at + SUSPICION == now {
+                told.push(Told::Suspicion(*target, *at == now));
+            }
+        }
+        if now.is_multiple_of(scenario.every) {
+            told.extend(self.watch.read(&self.world));
+        }
+        self.player.look(&self.world);
+        if !told.is_empty() {
+            self.player.see(now, &told);
+        }
+        self.end(now);
+        for wish in self.player.turn(now) {
+            self.grant(now, wish);
+        }
+    }
+
+    fn end(&mut self, now: u64) {
+        let player = &mut self.player;
+        self.running.retain(|(until, plan, result)| {
+            let ends = *until <= now;
+            if ends {
+                player.finished(now, *plan, result);
+            }
+            !ends
+        });
+        self.undoing.retain(|(until, plan)| {
+            let ends = *until <= now;
+            if ends {
+                player.rolled_back(now, *plan);
+            }
+            !ends
+        });
+    }
+
+    fn grant(&mut self, now: u64, wish: Wish) {
+        let (plan, target, action, timeout) = match wish {
+            Wish::RollBack(plan) => return self.undoing.push((now + UNDO, plan)),
+            Wish::Start { plan, target, action, timeout } => (plan, target, action, timeout),
+        };
+        self.played.actions += 1;
+        let well = !self.world.is_unhealthy(target);
+        self.played.false_actions += u64::from(well);
+        let without = self.compares.then(|| self.world.clone());
+        let takes = self.world.start(target, &action);
+        if let Some(without) = without
+            && is_worse(self.world.clone(), without, takes + AFTER)
+        {
+            self.played.harm += 1;
+            self.played.true_harm += u64::from(!well);
+        }
+        self.acted.insert(plan, target);
+        let result = if takes > timeout {
+            ActionResult::TimedOut
+        } else if self.world.is_refused(target, &action) {
+            ActionResult::Failed { why: "it says so".to_owned(), again: true }
+        } else {
+            ActionResult::Done
+        };
+        self.running.push((now + takes.min(timeout), plan, result));
+    }
+}
+
+/// Whether at any second more fail than without the action.
+fn is_worse(mut with: World<'_>, mut without: World<'_>, seconds: u64) -> bool {
+    for _ in 0..=seconds {
+        if with.failing() > without.failing() {
+            return true;
+        }
+        with.pass();
+        without.pass();
+    }
+    false
+}
