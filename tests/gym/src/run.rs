@@ -1,12 +1,10 @@
 //! Plays one scenario with one player, and notes what came of it.
 
-use std::collections::HashMap;
-
 use salve_healer::{ActionResult, PlanId};
 
 use crate::player::{Luggage, Name, Player, Wish, ready};
 use crate::scenario::Scenario;
-use crate::truth::World;
+use crate::truth::{Course, World};
 use crate::watch::{Told, Watch};
 
 /// Seconds that an undo takes.
@@ -44,7 +42,6 @@ struct Play<'a> {
     undoing: Vec<(u64, PlanId)>,
     played: Played,
     compares: bool,
-    acted: HashMap<PlanId, usize>,
 }
 
 /// When the first reading fails that is no noise, if nobody does anything.
@@ -84,7 +81,6 @@ pub fn play<'a>(
         undoing: Vec::new(),
         played: Played::default(),
         compares,
-        acted: HashMap::new(),
     };
     let from = from.unwrap_or(u64::MAX);
     while play.world.now() < scenario.horizon {
@@ -156,22 +152,19 @@ impl Play<'_> {
         let well = !self.world.is_unhealthy(target);
         self.played.false_actions += u64::from(well);
         let without = self.compares.then(|| self.world.clone());
-        let takes = self.world.start(target, &action);
+        let (takes, course) = self.world.start(target, &action, timeout);
         if let Some(without) = without
             && is_worse(self.world.clone(), without, takes + AFTER)
         {
             self.played.harm += 1;
             self.played.true_harm += u64::from(!well);
         }
-        self.acted.insert(plan, target);
-        let result = if takes > timeout {
-            ActionResult::TimedOut
-        } else if self.world.is_refused(target, &action) {
-            ActionResult::Failed { why: "it says so".to_owned(), again: true }
-        } else {
-            ActionResult::Done
+        let result = match course {
+            Course::Done => ActionResult::Done,
+            Course::Failed => ActionResult::Failed { why: "it says so".to_owned(), again: true },
+            Course::Cut => ActionResult::TimedOut,
         };
-        self.running.push((now + takes.min(timeout), plan, result));
+        self.running.push((now + takes, plan, result));
     }
 }
 

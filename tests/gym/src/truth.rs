@@ -6,6 +6,8 @@ use crate::catalogue::{self, Act};
 use crate::dice::{About, luck, word};
 use crate::scenario::{Fault, Scenario, Signal};
 
+/// How often an action says that it has failed.
+const FAILS: f64 = 0.01;
 /// How long a target that another's repair brought down stays down, in seconds.
 const TOPPLED: u64 = 120;
 
@@ -30,6 +32,19 @@ struct Work {
     act: &'static Act,
     ends: u64,
     attempt: u32,
+    /// Whether it comes to its end and does what it is for.
+    works: bool,
+}
+
+/// How an action will go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// It ends.
+    Done,
+    /// It says that it has failed, and has done nothing.
+    Failed,
+    /// It takes too long and is cut.
+    Cut,
 }
 
 impl<'a> World<'a> {
@@ -73,27 +88,32 @@ impl<'a> World<'a> {
         self.look();
     }
 
-    /// Begins an action at a target and says how many seconds it will take.
-    pub fn start(&mut self, target: usize, action: &str) -> u64 {
-        let Some(act) = catalogue::find(action) else { return 1 };
+    /// Begins an action at a target; says how many seconds it will take and how it will go.
+    pub fn start(&mut self, target: usize, action: &str, timeout: u64) -> (u64, Course) {
+        let Some(act) = catalogue::find(action) else { return (1, Course::Failed) };
         let tries = self.tries.entry((target, act.name)).or_insert(0);
         let attempt = *tries;
         *tries += 1;
+        let takes = self.takes(target, act, attempt);
         let of = [target as u64, word(act.name), u64::from(attempt)];
-        let spread = 0.7 + 0.8 * luck(self.scenario.seed, About::Takes, of);
-        let takes = ((act.takes as f64 * spread) as u64).max(1);
-        self.work.push(Work { target, act, ends: self.now + takes, attempt });
+        let fails = luck(self.scenario.seed, About::Fails, of) < FAILS;
+        let course = match (takes > timeout, fails) {
+            (true, _) => Course::Cut,
+            (false, true) => Course::Failed,
+            (false, false) => Course::Done,
+        };
+        let takes = takes.min(timeout);
+        let works = course == Course::Done;
+        self.work.push(Work { target, act, ends: self.now + takes, attempt, works });
         self.topple(target, act, attempt);
         self.look();
-        takes
+        (takes, course)
     }
 
-    /// Whether an action says that it has failed, though nothing can be said of its effect.
-    #[must_use]
-    pub fn is_refused(&self, target: usize, action: &str) -> bool {
-        let tries = catalogue::find(action).and_then(|act| self.tries.get(&(target, act.name)));
-        let of = [target as u64, word(action), u64::from(tries.copied().unwrap_or(0))];
-        luck(self.scenario.seed, About::Fails, of) < 0.01
+    fn takes(&self, target: usize, act: &Act, attempt: u32) -> u64 {
+        let of = [target as u64, word(act.name), u64::from(attempt)];
+        let spread = 0.7 + 0.8 * luck(self.scenario.seed, About::Takes, of);
+        ((act.takes as f64 * spread) as u64).max(1)
     }
 
     /// Whether a target does its work: nothing stops it, and what it needs serves.
@@ -102,10 +122,16 @@ impl<'a> World<'a> {
         self.serving[target]
     }
 
-    /// How many do not serve.
+    /// How many are unhealthy.
     #[must_use]
     pub fn failing(&self) -> usize {
-        self.serving.iter().filter(|serves| !**serves).count()
+        (0..self.serving.len()).filter(|at| self.is_unhealthy(*at)).count()
+    }
+
+    /// Whether something has been done that cures a fault, be it that this needs a moment more.
+    #[must_use]
+    pub fn is_cured(&self, nth: usize) -> bool {
+        self.cured[nth].is_some()
     }
 
     /// Whether anything is wrong with a target: a real fault, or it does not serve.
@@ -159,7 +185,10 @@ impl<'a> World<'a> {
 
     fn finish(&mut self, work: Work) {
         let seed = self.scenario.seed;
-        let Work { target, act, ends, attempt } = work;
+        let Work { target, act, ends, attempt, works } = work;
+        if !works {
+            return;
+        }
         let cured: Vec<_> = self
             .faults_at(target)
             .filter_map(|(nth, fault)| {
@@ -207,18 +236,30 @@ impl<'a> World<'a> {
         }
     }
 
-    /// For who knows everything: after how many seconds this action, begun now, would have cured a
-    /// fault, if it does.
+    /// For who knows everything: after how many seconds this action, begun now and as often as it
+    /// takes, would have cured a fault, if it ever does.
     #[must_use]
     pub fn would_cure(&self, nth: usize, action: &'static str) -> Option<u64> {
         let fault = &self.scenario.faults[nth];
         let (cure, act) = (fault.cure(action)?, catalogue::find(action)?);
-        let attempt = self.tries.get(&(fault.target, act.name)).copied().unwrap_or(0);
+        let tried = self.tries.get(&(fault.target, act.name)).copied().unwrap_or(0);
         let seed = self.scenario.seed;
-        let of = [nth as u64, word(action), u64::from(attempt)];
-        let helps = luck(seed, About::Cures, of) < cure.chance_at(attempt);
-        let of = [fault.target as u64, word(action), u64::from(attempt)];
-        let spread = 0.7 + 0.8 * luck(seed, About::Takes, of);
-        helps.then(|| ((act.takes as f64 * spread) as u64).max(1) + cure.settles)
+        let mut sum = 0;
+        for attempt in tried..tried + 6 {
+            sum += self.takes(fault.target, act, attempt);
+            let of = [nth as u64, word(action), u64::from(attempt)];
+            let helps = luck(seed, About::Cures, of) < cure.chance_at(attempt);
+            let of = [fault.target as u64, word(act.name), u64::from(attempt)];
+            if helps && luck(seed, About::Fails, of) >= FAILS {
+                return Some(sum + cure.settles);
+            }
+        }
+        None
+    }
+
+    /// Whether anything is being done at a target.
+    #[must_use]
+    pub fn is_busy(&self, target: usize) -> bool {
+        self.work.iter().any(|work| work.target == target)
     }
 }

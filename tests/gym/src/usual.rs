@@ -46,7 +46,7 @@ fn build(rng: &mut Rng) -> (House, Parts) {
     let place = |group: &str, nth: usize| {
         Place::new().in_group(group.to_owned()).in_domain(DOMAINS[nth % DOMAINS.len()])
     };
-    let mut members = |house: &mut House, name: &str, count: usize, class, kind: Kind, need: &str| {
+    let members = |house: &mut House, name: &str, count: usize, class, kind: Kind, need: &str| {
         let mut all = Vec::new();
         for nth in 0..count {
             let mut place = place(name, nth);

@@ -13,15 +13,14 @@ use crate::watch::Told;
 pub struct Knowing {
     idle: bool,
     due: Vec<(usize, &'static str)>,
-    seen: Vec<bool>,
     plans: u64,
 }
 
 impl Knowing {
     /// Does what helps.
     #[must_use]
-    pub fn new(scenario: &Scenario) -> Self {
-        Self { idle: false, due: Vec::new(), seen: vec![false; scenario.faults.len()], plans: 0 }
+    pub fn new(_scenario: &Scenario) -> Self {
+        Self { idle: false, due: Vec::new(), plans: 0 }
     }
 
     /// Does nothing.
@@ -43,11 +42,11 @@ impl Player for Knowing {
             return;
         }
         for (nth, fault) in world.scenario.faults.iter().enumerate() {
-            let fresh = fault.at == world.now() && !fault.unreal && !self.seen[nth];
-            if !fresh {
+            let there = fault.at <= world.now() && fault.ends.is_none_or(|at| world.now() < at);
+            let free = !world.is_cured(nth) && !world.is_busy(fault.target);
+            if !there || !free || fault.unreal {
                 continue;
             }
-            self.seen[nth] = true;
             let ways = ACTS.iter().filter_map(|act| {
                 let takes = world.would_cure(nth, act.name)?;
                 let sooner = fault.ends.is_none_or(|at| world.now() + takes < at);

@@ -21,6 +21,8 @@ const LONG: u64 = 1_800;
 #[derive(Debug)]
 pub struct Oracle {
     engine: Engine,
+    /// What everybody may do.
+    rules: Policy,
     every: u64,
     seen: Vec<bool>,
 }
@@ -33,48 +35,50 @@ impl Oracle {
         policy.choice.order = Order::Fixed;
         // A class for each target, so that each has chains of its own.
         let own = |target: &Target| Target { class: target.name.clone(), ..target.clone() };
-        let targets = scenario.targets.iter().map(|spot| own(&spot.target)).collect();
+        let targets = scenario.targets.iter().map(|spot| own(&spot.target));
+        let targets: Vec<Target> = targets.collect();
+        let rules = policy.clone();
+        // Where nothing is wrong nothing is to be done.
+        for target in &targets {
+            let kind = target.kind.clone();
+            let (class, steps) = (Some(target.name.clone()), vec![nothing()]);
+            policy.strategies.set(Strategy { kind, class, steps });
+        }
         let engine = Engine::with(scenario, policy, targets, State::new());
-        Self { engine, every: scenario.every, seen: vec![false; scenario.faults.len()] }
+        Self { engine, rules, every: scenario.every, seen: vec![false; scenario.faults.len()] }
     }
 }
 
-/// What is worth trying: the best chance for the time that a try takes, again and again.
-fn chain(policy: &Policy, fault: &Fault, every: u64) -> Vec<Step> {
-    let allowed = |cure: &&Cure| {
-        let meta = policy.actions.get(cure.action);
-        let free = meta.is_some_and(|meta| !policy.needs_approval(cure.action, meta));
-        free && cure.topples == 0.0
+/// A step that nobody has an action for: a person is called.
+fn nothing() -> Step {
+    Step::new("nothing")
+}
+
+/// What is worth trying of what the rules allow for this kind, as often as they allow it: the best
+/// chance for the time that a try takes, again and again.
+fn chain(policy: &Policy, fault: &Fault, allowed: &[Step], every: u64) -> Vec<Step> {
+    let cure = |step: &Step| {
+        let meta = policy.actions.get(&step.action)?;
+        let free = !policy.needs_approval(step.action.as_str(), meta);
+        let cure = fault.cure(step.action.as_str()).filter(|cure| cure.topples == 0.0)?;
+        free.then_some(*cure)
     };
-    let cures: Vec<_> = fault.cures.iter().filter(allowed).collect();
-    let takes = |cure: &Cure| catalogue::find(cure.action).map_or(1, |act| act.takes);
+    let mut left: Vec<(Cure, u32)> =
+        allowed.iter().filter_map(|step| Some((cure(step)?, step.attempts))).collect();
     let proof = |cure: &Cure| cure.settles + 4 * every;
-    let worth = |cure: &Cure, attempt: u32| {
-        let (chance, takes) = (cure.chance_at(attempt), takes(cure) as f64);
+    let worth = |cure: &Cure| {
+        let takes = catalogue::find(cure.action).map_or(1, |act| act.takes) as f64;
         let (well, ill) = (takes + cure.settles as f64, takes + proof(cure) as f64);
-        chance / (chance * well + (1.0 - chance) * ill)
+        cure.chance / (cure.chance * well + (1.0 - cure.chance) * ill)
     };
-    let mut steps: Vec<(&Cure, u32)> = Vec::new();
-    let mut tried = vec![0_u32; cures.len()];
-    for _ in 0..6 {
-        let best = (0..cures.len())
-            .max_by(|a, b| worth(cures[*a], tried[*a]).total_cmp(&worth(cures[*b], tried[*b])));
-        let Some(best) = best else { break };
-        tried[best] += 1;
-        let known = steps.iter().position(|(cure, _)| cure.action == cures[best].action);
-        match known {
-            Some(at) if at + 1 == steps.len() => steps[at].1 += 1,
-            Some(_) => {}
-            None => steps.push((cures[best], 1)),
-        }
-    }
-    let step = |(cure, attempts): (&Cure, u32)| {
+    left.sort_by(|(a, _), (b, _)| worth(b).total_cmp(&worth(a)));
+    let step = |(cure, attempts): (Cure, u32)| {
         Step::new(cure.action)
             .with_attempts(attempts)
             .with_timeout(Duration::from_secs(LONG))
-            .verified_within(Duration::from_secs(proof(cure)))
+            .verified_within(Duration::from_secs(proof(&cure)))
     };
-    steps.into_iter().map(step).collect()
+    left.into_iter().map(step).collect()
 }
 
 impl Player for Oracle {
@@ -97,15 +101,18 @@ impl Player for Oracle {
             }
             self.seen[nth] = true;
             let target = &world.scenario.targets[fault.target].target;
-            let steps = chain(&self.engine.policy, fault, self.every);
-            // What does not help is not tried either.
-            let steps = if steps.is_empty() { vec![Step::new("nothing")] } else { steps };
             let mut kinds: Vec<Kind> = vec![target.kind.clone()];
             if let Signal::Gauge(kind) = &fault.signal {
                 kinds.push(kind.clone());
             }
             for kind in kinds {
-                let strategy = Strategy { kind, class: Some(target.name.clone()), steps: steps.clone() };
+                let rules = self.rules.strategies.find(&kind, target.class.as_str());
+                let allowed = rules.map_or(&[][..], |chain| &chain.steps);
+                let mut steps = chain(&self.engine.policy, fault, allowed, self.every);
+                if steps.is_empty() {
+                    steps.push(nothing());
+                }
+                let strategy = Strategy { kind, class: Some(target.name.clone()), steps };
                 self.engine.policy.strategies.set(strategy);
             }
         }
