@@ -37,7 +37,8 @@ pub(crate) fn candidates<'a>(
         Some(tried) => !tried.given_up && tried.attempts < step.attempts,
         None => true,
     });
-    let known = left.filter_map(|step| {
+    let fits = |step: &&'a Step| !step.takes_back || incident.opening.change.is_some();
+    let known = left.filter(fits).filter_map(|step| {
         let (action, meta) = policy.actions.get_key_value(&step.action)?;
         let allowed = is_allowed(state, policy, &signature, action, now);
         allowed.then_some(Candidate { step, action, meta })
@@ -81,7 +82,8 @@ pub(crate) fn is_allowed(
 /// Where tries are independent, the expected time to recovery is least when they are ordered by
 /// probability over the expected time of a try, which is long where it does not help: then all of
 /// its verification is waited for. The probability is drawn (Thompson 1933), so that what is not
-/// known well gets its chance. What was tried here in vain is half as likely to help the next time.
+/// known well gets its chance. What was tried here in vain is half as likely to help the next time, and so
+/// is what does not take back a change that came just before.
 pub(crate) fn rank<'a>(
     state: &State,
     policy: &Policy,
@@ -94,13 +96,15 @@ pub(crate) fn rank<'a>(
         signature.as_ref().and_then(|it| state.knowledge().arm(it, action.as_str()))
     };
     let tries = |action: &Name| incident.tried(action.as_str()).map_or(0, |it| it.attempts);
+    let changed = candidates.iter().any(|it| it.step.takes_back);
+    let doubts = |it: &Candidate<'_>| tries(it.action) + u32::from(changed && !it.step.takes_back);
     let mut odds: Vec<_> = candidates
         .iter()
         .map(|it| {
             let known = arm(it.action);
             let seen = known.map_or(Seen::default(), |arm| arm.seen);
             let drawn = seen.draw(&it.step.prior, rng);
-            let drawn = drawn.checked_shr(tries(it.action)).unwrap_or(0);
+            let drawn = drawn.checked_shr(doubts(it)).unwrap_or(0);
             Odds { action: it.action.clone(), drawn, cost: expected(it, known, drawn) }
         })
         .collect();

@@ -70,6 +70,18 @@ pub fn hang() -> Vec<Cure> {
     vec![cure("restart", 88, 4), cure("reconnect", 6, 2), cure("fail_over", 85, 5)]
 }
 
+/// What helps when connections are stuck.
+#[must_use]
+pub fn stuck() -> Vec<Cure> {
+    vec![cure("reconnect", 75, 3), cure("restart", 88, 4), cure("fail_over", 85, 5)]
+}
+
+/// What helps when what is kept in memory is wrong.
+#[must_use]
+pub fn poisoned() -> Vec<Cure> {
+    vec![cure("reset_cache", 75, 3), cure("restart", 70, 5), cure("reconnect", 3, 3)]
+}
+
 /// What helps against long ways.
 #[must_use]
 pub fn slow_network() -> Vec<Cure> {
@@ -172,8 +184,11 @@ pub fn policy() -> Policy {
     let percent = |share: u32| {
         salve_core::Ratio::from_parts_per_million(share * 10_000).unwrap_or(salve_core::Ratio::ONE)
     };
-    let back = Step::new("roll_back_release").expecting(Prior::new(percent(90), 10));
     let seconds = std::time::Duration::from_secs;
+    let back = Step::new("roll_back_release")
+        .with_timeout(seconds(120))
+        .expecting(Prior::new(percent(90), 10))
+        .taking_back();
     let meta = ActionMeta::default()
         .idempotent()
         .reversible()

@@ -125,7 +125,10 @@ fn strike(scenario: &mut Scenario, parts: &Parts, class: Class, at: u64, rng: &m
             let target = any(rng, &[&parts.api, &parts.pods, &parts.caches, &[parts.gateway]]);
             vec![Fault::new(target, at, cures::crash())]
         }
-        Class::Hang => vec![Fault::new(any(rng, &services), at, cures::hang())],
+        Class::Hang => {
+            let cures = if rng.f64() < 0.35 { cures::stuck() } else { cures::hang() };
+            vec![Fault::new(any(rng, &services), at, cures)]
+        }
         Class::Slow if rng.bool() => {
             vec![gauge(parts.database, at, Kind::SlowDatabase, cures::slow_database())]
         }
@@ -169,7 +172,8 @@ fn strike(scenario: &mut Scenario, parts: &Parts, class: Class, at: u64, rng: &m
         }
         Class::Grey => {
             let shows = 0.7 + 0.25 * rng.f64();
-            vec![Fault { shows, ..Fault::new(any(rng, &services), at, cures::grey()) }]
+            let cures = if rng.f64() < 0.35 { cures::poisoned() } else { cures::grey() };
+            vec![Fault { shows, ..Fault::new(any(rng, &services), at, cures) }]
         }
         Class::ObserverPause => {
             let from = at.saturating_sub(rng.u64(0..25));

@@ -4,12 +4,16 @@ use super::{Look, Passed, refuse_if};
 use crate::gates::cause;
 use crate::hold::HoldReason;
 use crate::incident::Subject;
+use crate::kind::Kind;
 use crate::policy::Policy;
 use crate::state::{State, Storming, Watched};
 use crate::time::Time;
 
+/// What is harmless is held as well: none of them is to blame, so that it cannot help, and if it
+/// seemed to, the wrong thing would be learned. To relieve an overload is no repair of one target.
 pub(super) fn gate(look: &Look<'_>) -> Passed {
-    if !look.meta.is_drastic() || look.forced {
+    let relieves = look.incident.opening.kind == Kind::Overload && !look.meta.is_drastic();
+    if relieves || look.forced {
         return Ok(());
     }
     let own = look.watched.group().cloned().map(Subject::Group);
