@@ -23,8 +23,17 @@ fn main() {
             }
         }
         for (row, name) in rows.iter().zip(Name::ALL) {
-            println!("   {:16} unhealthy {:8.1} actions {:.2} false {} harm {} true {} incidents {:.2} esc {}", name.as_str(),
-                row.unhealthy as f64 / n as f64, row.actions as f64 / n as f64, row.false_actions, row.harm, row.true_harm, row.incidents as f64 / n as f64, row.escalated);
+            println!(
+                "   {:16} unhealthy {:8.1} actions {:.2} false {} harm {} true {} incidents {:.2} esc {}",
+                name.as_str(),
+                row.unhealthy as f64 / n as f64,
+                row.actions as f64 / n as f64,
+                row.false_actions,
+                row.harm,
+                row.true_harm,
+                row.incidents as f64 / n as f64,
+                row.escalated
+            );
         }
     }
 }

@@ -227,9 +227,8 @@ impl<'a> World<'a> {
             let stopped = self.faults_at(target).any(|(_, fault)| self.stops_serving(fault));
             let at_work = self.work.iter().any(|work| work.target == target && work.act.stops);
             let toppled = self.toppled.iter();
-            let toppled = toppled.filter(|(who, from, until)| {
-                *who == target && (*from..*until).contains(&self.now)
-            });
+            let toppled = toppled
+                .filter(|(who, from, until)| *who == target && (*from..*until).contains(&self.now));
             let needs = &self.scenario.targets[target].needs;
             let starved = needs.iter().any(|need| !self.serving[*need]);
             self.serving[target] = !stopped && !at_work && toppled.count() == 0 && !starved;

@@ -39,9 +39,8 @@ struct Parts {
 
 fn build(rng: &mut Rng) -> (House, Parts) {
     let mut house = House::default();
-    let database = house.add(
-        Target::new("db", "database").with_kind(Kind::Database).with_priority(Priority::High),
-    );
+    let database = house
+        .add(Target::new("db", "database").with_kind(Kind::Database).with_priority(Priority::High));
     let queue = house.add(Target::new("queue", "service"));
     let place = |group: &str, nth: usize| {
         Place::new().in_group(group.to_owned()).in_domain(DOMAINS[nth % DOMAINS.len()])
@@ -163,7 +162,10 @@ fn strike(scenario: &mut Scenario, parts: &Parts, class: Class, at: u64, rng: &m
         }
         Class::Overload => {
             let grows = Some(rng.u64(240..600));
-            vec![Fault { grows, ..gauge(any(rng, &[&parts.api]), at, Kind::Overload, cures::overload()) }]
+            vec![Fault {
+                grows,
+                ..gauge(any(rng, &[&parts.api]), at, Kind::Overload, cures::overload())
+            }]
         }
         Class::BadDeploy => {
             let target = any(rng, &services);

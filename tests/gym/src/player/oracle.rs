@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use salve_healer::policy::Order;
-use salve_healer::{
-    ActionResult, Kind, PlanId, Policy, Record, State, Step, Strategy, Target,
-};
+use salve_healer::{ActionResult, Kind, PlanId, Policy, Record, State, Step, Strategy, Target};
 
 use super::{Engine, Player, Wish};
 use crate::catalogue;
