@@ -34,10 +34,10 @@ pub struct Played {
 }
 
 /// A play that goes on.
-struct Play<'a> {
+struct Play<'a, 'p> {
     world: World<'a>,
     watch: Watch,
-    player: Box<dyn Player + 'a>,
+    player: &'p mut dyn Player,
     running: Vec<(u64, PlanId, ActionResult)>,
     undoing: Vec<(u64, PlanId)>,
     played: Played,
@@ -65,14 +65,26 @@ pub fn first_failure(scenario: &Scenario) -> Option<u64> {
 
 /// Plays a scenario to its end. Harm is looked for if `compares`.
 #[must_use]
-pub fn play<'a>(
+pub fn play(
     name: Name,
-    scenario: &'a Scenario,
+    scenario: &Scenario,
     luggage: &Luggage,
     from: Option<u64>,
     compares: bool,
-) -> (Played, Box<dyn Player + 'a>) {
-    let player = ready(name, scenario, luggage);
+) -> (Played, Box<dyn Player>) {
+    let mut player = ready(name, scenario, luggage);
+    let played = play_with(scenario, &mut *player, from, compares);
+    (played, player)
+}
+
+/// As [`play`], with a player that is there already.
+#[must_use]
+pub fn play_with(
+    scenario: &Scenario,
+    player: &mut dyn Player,
+    from: Option<u64>,
+    compares: bool,
+) -> Played {
     let mut play = Play {
         world: World::new(scenario),
         watch: Watch::new(scenario),
@@ -93,10 +105,10 @@ pub fn play<'a>(
     }
     play.played.incidents = play.player.incidents();
     play.played.escalated = play.player.escalated();
-    (play.played, play.player)
+    play.played
 }
 
-impl Play<'_> {
+impl Play<'_, '_> {
     fn second(&mut self) {
         let (scenario, now) = (self.world.scenario, self.world.now());
         if scenario.pauses.iter().any(|(from, until)| (*from..*until).contains(&now)) {

@@ -27,14 +27,14 @@ impl House {
 }
 
 /// Targets by what may be wrong with them.
-struct Parts {
-    database: usize,
-    queue: usize,
-    gateway: usize,
-    host: usize,
-    api: Vec<usize>,
-    pods: Vec<usize>,
-    caches: Vec<usize>,
+pub(crate) struct Parts {
+    pub(crate) database: usize,
+    pub(crate) queue: usize,
+    pub(crate) gateway: usize,
+    pub(crate) host: usize,
+    pub(crate) api: Vec<usize>,
+    pub(crate) pods: Vec<usize>,
+    pub(crate) caches: Vec<usize>,
 }
 
 fn build(rng: &mut Rng) -> (House, Parts) {
@@ -115,7 +115,8 @@ fn gauge(target: usize, at: u64, kind: Kind, cures: Vec<Cure>) -> Fault {
     Fault { signal: Signal::Gauge(kind), ..Fault::new(target, at, cures) }
 }
 
-fn strike(scenario: &mut Scenario, parts: &Parts, class: Class, at: u64, rng: &mut Rng) {
+/// What a class of faults does to a house.
+pub(crate) fn strike(scenario: &mut Scenario, parts: &Parts, class: Class, at: u64, rng: &mut Rng) {
     let one = |target: usize| vec![target];
     let services = [&parts.api, &parts.caches, &one(parts.gateway), &one(parts.queue)];
     let services: Vec<&[usize]> = services.iter().map(|it| it.as_slice()).collect();
@@ -221,7 +222,7 @@ fn strike(scenario: &mut Scenario, parts: &Parts, class: Class, at: u64, rng: &m
 }
 
 /// Readings that fail too seldom to convict, a detector's suspicion, or a watcher without network.
-pub(crate) fn false_alarm(scenario: &mut Scenario, at: u64, rng: &mut Rng) -> Vec<Fault> {
+fn false_alarm(scenario: &mut Scenario, at: u64, rng: &mut Rng) -> Vec<Fault> {
     let count = scenario.targets.len();
     let unreal = |target, at, seconds| {
         let ends = Some(at + seconds);

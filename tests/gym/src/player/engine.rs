@@ -84,8 +84,14 @@ impl Engine {
     #[must_use]
     pub fn luggage(&self) -> Luggage {
         let mut empty = serde_json::to_value(State::new()).unwrap_or_default();
-        let known = serde_json::to_value(&self.state).unwrap_or_default();
-        empty["knowledge"] = known["knowledge"].clone();
+        let mut known = serde_json::to_value(self.state.knowledge()).unwrap_or_default();
+        // What failed in a row has done so long ago.
+        for arm in known.as_array_mut().into_iter().flatten() {
+            for arm in arm[1].as_object_mut().into_iter().flat_map(|arms| arms.values_mut()) {
+                arm["failed_at"] = serde_json::Value::Array(Vec::new());
+            }
+        }
+        empty["knowledge"] = known;
         Luggage { knowledge: Some(empty.to_string()) }
     }
 

@@ -121,7 +121,7 @@ pub struct Luggage {
 
 /// A player, ready to begin.
 #[must_use]
-pub fn ready<'a>(name: Name, scenario: &'a Scenario, luggage: &Luggage) -> Box<dyn Player + 'a> {
+pub fn ready(name: Name, scenario: &Scenario, luggage: &Luggage) -> Box<dyn Player> {
     match name {
         Name::Nobody => Box::new(Knowing::idle(scenario)),
         Name::Naive => Box::new(Naive::new(scenario)),
