@@ -5,7 +5,8 @@
 
 use salve_healer::{ActionMeta, Kind, Policy, Prior, Step, Strategies, Strategy};
 
-use crate::scenario::Cure;
+use crate::scenario::{Cure, Scenario, Signal};
+use crate::truth::World;
 
 /// How an action goes, whatever it is meant for.
 #[derive(Clone, Copy, Debug)]
@@ -200,6 +201,29 @@ pub fn policy() -> Policy {
         .with_ready_actions()
         .with_action("roll_back_release", meta)
         .with_strategy(service)
+}
+
+/// Whether a world can be healed of all that is wrong with it by what the rules allow without a
+/// person, as its luck stands.
+#[must_use]
+pub fn is_curable(scenario: &Scenario) -> bool {
+    let (policy, world) = (policy(), World::new(scenario));
+    let real = scenario.faults.iter().enumerate().filter(|(_, fault)| !fault.unreal);
+    let mut each = real.map(|(nth, fault)| {
+        let target = &scenario.targets[fault.target].target;
+        let kind = match &fault.signal {
+            Signal::Probe => &target.kind,
+            Signal::Gauge(kind) => kind,
+        };
+        let chain = policy.strategies.find(kind, target.class.as_str());
+        let mut steps = chain.map_or_else(Vec::new, |chain| chain.steps.clone());
+        steps.retain(|step| {
+            let meta = policy.actions.get(&step.action);
+            meta.is_some_and(|meta| !policy.needs_approval(step.action.as_str(), meta))
+        });
+        world.is_curable(nth, &steps)
+    });
+    each.all(|curable| curable)
 }
 
 fn ready(kind: &Kind) -> Strategy {

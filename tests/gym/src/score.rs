@@ -109,6 +109,9 @@ impl Board {
         };
         let (ours, oracle) = (self.figures(name, fixable), self.figures(Name::Oracle, fixable));
         let ratio = ours.unhealthy as f64 / oracle.unhealthy.max(1) as f64;
+        let curable = |row: &Row| fixable(row) && row.curable;
+        let (quick, of) = (self.figures(name, curable), self.figures(Name::Oracle, curable));
+        let curable = quick.unhealthy as f64 / of.unhealthy.max(1) as f64;
         let (all, by_itself) = (
             self.figures(name, judged),
             self.figures(name, |row| from(row) && row.class.ends_by_itself()),
@@ -118,6 +121,7 @@ impl Board {
         vec![
             verdict("violations of invariants", found as f64, Some(0.0)),
             verdict("unhealthy time over the oracle's, fixable faults", ratio, Some(1.25)),
+            verdict("the same in worlds that can be healed", curable, Some(1.25)),
             verdict("actions at healthy targets, %", 100.0 * all.false_share(), Some(1.0)),
             verdict("actions with harm", all.harm as f64, Some(0.0)),
             verdict("the same where faults end by themselves, %", 100.0 * by_itself.false_share(), None),

@@ -37,6 +37,8 @@ pub struct Row {
     pub class: Class,
     /// Its seed.
     pub seed: u64,
+    /// Whether it can be healed, as its luck stands.
+    pub curable: bool,
     /// What came of it.
     pub played: Vec<Played>,
     /// What an auditor found in the journals: player and invariant.
@@ -95,7 +97,8 @@ impl Plan {
             }
             all.push(played);
         }
+        let curable = catalogue::is_curable(&scenario);
         let Scenario { source, class, seed, .. } = scenario;
-        Row { source, class, seed, played: all, violations }
+        Row { source, class, seed, curable, played: all, violations }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use salve_healer::Step;
+
 use crate::catalogue::{self, Act};
 use crate::dice::{About, luck, word};
 use crate::scenario::{Fault, Scenario, Signal};
@@ -254,6 +256,23 @@ impl<'a> World<'a> {
             }
         }
         None
+    }
+
+    /// Whether one of these steps cures a fault, as often as they may be tried.
+    #[must_use]
+    pub fn is_curable(&self, nth: usize, steps: &[Step]) -> bool {
+        let fault = &self.scenario.faults[nth];
+        let seed = self.scenario.seed;
+        steps.iter().any(|step| {
+            let name = step.action.as_str();
+            let Some(cure) = fault.cure(name) else { return false };
+            (0..step.attempts).any(|attempt| {
+                let of = [nth as u64, word(name), u64::from(attempt)];
+                let helps = luck(seed, About::Cures, of) < cure.chance_at(attempt);
+                let of = [fault.target as u64, word(name), u64::from(attempt)];
+                helps && luck(seed, About::Fails, of) >= FAILS
+            })
+        })
     }
 
     /// Whether anything is being done at a target.
