@@ -49,8 +49,22 @@ pub(crate) fn candidates<'a>(
         // Taking capacity from what is overloaded makes it worse.
         takes && signature.kind == Kind::Overload
     });
+    // What works, and is needed by others that work, is not stopped while anything else may help.
+    let all = if is_relied_on(state, incident) { without(all, |it| it.meta.restarts) } else { all };
     // However promising: a person is asked only when nothing else is left.
     without(all, |it| policy.needs_approval(it.action.as_str(), it.meta))
+}
+
+/// Whether others that are up cannot do without the target, and it is up itself.
+fn is_relied_on(state: &State, incident: &Incident) -> bool {
+    let Some(target) = incident.opening.subject.target() else { return false };
+    let is_up = |name: &Name| {
+        let watched = state.targets().get(name.as_str());
+        watched.is_some_and(|it| it.condition.is_up())
+    };
+    let topology = state.targets().topology();
+    let needs = |name: &Name| topology.required(name.as_str()).any(|need| need == target);
+    is_up(target) && topology.dependants(target.as_str()).iter().any(|it| is_up(it) && needs(it))
 }
 
 /// Leaves out those that are the last resort, if there are others.

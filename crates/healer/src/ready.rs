@@ -89,8 +89,7 @@ impl Strategies {
                 .then(step::<80>("fail_over", 120, 1)),
             Strategy::new(Kind::Overload)
                 .then(light::<70>("shed_load", 30, 2))
-                .then(step::<95>("scale_up", 120, 2))
-                .then(step::<30>("restart", 60, 1)),
+                .then(step::<95>("scale_up", 120, 2)),
         ];
         chains.into_iter().fold(Self::none(), Self::with)
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use salve_core::{Place, Ratio};
 use salve_healer::{
-    ActionMeta, Condition, Fact, HoldReason, Kind, Policy, Prior, Step, Strategy, Target,
+    ActionMeta, Condition, Fact, HoldReason, Kind, Policy, Prior, Report, Severity, Step, Strategy,
+    Target,
 };
 use world::{World, does_nothing, lone, secs};
 
@@ -102,6 +103,104 @@ fn a_change_just_before_is_taken_back() {
     assert_eq!(count(&before, "restart@api"), 200);
 }
 
+/// Who has seen five quick successes does not wait a minute for the next.
+#[test]
+fn what_never_helped_so_late_is_not_waited_for() {
+    let policy = Policy::default()
+        .with_action("restart", act(8))
+        .with_strategy(Strategy::new(Kind::Service).then(Step::new("restart").with_attempts(3)));
+    let waited = |successes: u64| {
+        let mut world = World::new(policy.clone(), &[lone("api")]);
+        for _ in 0..successes {
+            world.fail("api");
+            world.pass(5_000);
+        }
+        world.effects = Box::new(|_| does_nothing());
+        world.fail("api");
+        let began = world.now;
+        while world.count(|fact| matches!(fact, Fact::RollbackAsked(_) | Fact::Learned { .. }))
+            == successes as usize
+        {
+            world.pass(1);
+        }
+        world.now.since(began)
+    };
+    assert_eq!(waited(4), secs(62), "two seconds, and the minute that the step allows");
+    assert!(waited(5) <= secs(5), "twice two seconds");
+}
+
+/// What others need is not stopped while it works and something else may help.
+#[test]
+fn what_others_rely_on_is_stopped_last() {
+    let web = Target::new("web", "service").with_place(Place::new().needs("db"));
+    let policy = Policy::default()
+        .with_action("restart", act(1).restarts())
+        .with_action("raise", act(100))
+        .with_strategy(
+            Strategy::new(Kind::HighMemory)
+                .then(Step::new("restart").expecting(expected(99)))
+                .then(Step::new("raise").expecting(expected(50))),
+        );
+    let first = |targets: &[Target]| {
+        let mut world = World::new(policy.clone(), targets);
+        world.report(&Report::new("db", Kind::HighMemory, Severity::High));
+        world.turn();
+        world.started().remove(0)
+    };
+    assert_eq!(first(&[lone("db"), web]), "raise@db");
+    assert_eq!(first(&[lone("db"), lone("web")]), "restart@db");
+}
+
+/// A suspicion that passes is no reason to do anything.
+#[test]
+fn a_suspicion_has_to_last() {
+    let policy = Policy::default()
+        .with_action("raise", act(1))
+        .with_strategy(Strategy::new(Kind::HighMemory).then(Step::new("raise")));
+    let mut world = World::new(policy, &[lone("api")]);
+    world.report(&Report::new("api", Kind::HighMemory, Severity::Low).suspected());
+    world.pass(299);
+    assert!(matches!(world.held("api"), Some(HoldReason::Suspicion { .. })));
+    assert_eq!(world.started(), [""; 0]);
+    world.pass(1);
+    assert_eq!(world.started(), ["raise@api"]);
+}
+
+/// INV-12: who is convicted a check before all others does not fail alone.
+#[test]
+fn inv_12_suspects_make_a_storm_of_one_failure() {
+    let names = ["a", "b", "c", "d", "e", "f", "g"];
+    let policy = Policy::default()
+        .with_action("restart", act(8))
+        .with_strategy(Strategy::new(Kind::Service).then(Step::new("restart")));
+    let mut world = World::new(policy, &names.map(lone));
+    names[1..].iter().for_each(|name| world.observe(name, Condition::Unhealthy));
+    world.fail("a");
+    assert_eq!(world.started(), [""; 0]);
+    names[1..].iter().for_each(|name| world.observe(name, Condition::Healthy));
+    world.turn();
+    assert_eq!(world.started(), ["restart@a"]);
+}
+
+/// INV-12: where none of five is well, three that do not explain each other are enough; it is rather
+/// the watcher who is ill.
+#[test]
+fn inv_12_when_nobody_is_well_three_are_a_storm() {
+    let needs = |name| lone(name).with_place(Place::new().needs("a"));
+    let targets = [lone("a"), lone("b"), lone("c"), needs("d"), needs("e")];
+    let policy = Policy::default()
+        .with_action("restart", act(8))
+        .with_strategy(Strategy::new(Kind::Service).then(Step::new("restart")));
+    let started = |failed: &[&'static str]| {
+        let mut world = World::new(policy.clone(), &targets);
+        failed.iter().for_each(|name| world.observe(name, Condition::Failed));
+        world.turn();
+        world.started().len()
+    };
+    assert_eq!(started(&["a", "b", "c", "d", "e"]), 0);
+    assert_eq!(started(&["a", "b", "c", "d"]), 3);
+}
+
 /// INV-07: a provider that fails its checks explains, though it is not yet convicted, or has come
 /// up for a moment only.
 #[test]
@@ -137,7 +236,7 @@ fn a_hold_is_told_once_though_the_order_is_drawn() {
         .with_strategy(Strategy::new(Kind::Service).then(step("restart")).then(step("trim")));
     let mut world = World::new(policy, &[lone("api")]);
     let kind = Kind::from("other");
-    world.report(&salve_healer::Report::new("api", kind, salve_healer::Severity::Low));
+    world.report(&Report::new("api", kind, Severity::Low));
     world.policy.calm.flaps = 2;
     world.fail("api");
     world.observe("api", Condition::Healthy);

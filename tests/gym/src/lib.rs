@@ -4,14 +4,14 @@
 #[path = "../../../crates/healer/tests/world/audit.rs"]
 mod audit;
 pub mod catalogue;
+pub mod command;
 pub mod dice;
 pub mod player;
-pub mod command;
 pub mod regret;
 pub mod run;
 pub mod scenario;
-pub mod season;
 pub mod score;
+pub mod season;
 pub mod table;
 pub mod tournament;
 pub mod truth;

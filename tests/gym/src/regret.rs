@@ -88,7 +88,12 @@ impl Trial {
         let (id, digest, start) = (plan.id, plan.digest(), plan.not_before);
         self.tell(Fact::Planned(plan));
         self.now = start.max(self.now);
-        self.tell(Fact::ActionStarted { plan: id, digest, token: id.0, before: Captured::default() });
+        self.tell(Fact::ActionStarted {
+            plan: id,
+            digest,
+            token: id.0,
+            before: Captured::default(),
+        });
         self.now = self.now.after(Duration::from_secs(30));
         self.tell(Fact::ActionFinished { plan: id, result: ActionResult::Done });
         let verdict = match self.rng.f64() < arms[arm] {

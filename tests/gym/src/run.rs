@@ -11,8 +11,6 @@ use crate::watch::{Told, Watch};
 const UNDO: u64 = 3;
 /// Seconds after the end of an action for which it is compared with its absence.
 const AFTER: u64 = 60;
-/// A suspicion of a detector is withdrawn after so many seconds.
-const SUSPICION: u64 = 180;
 
 /// What came of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,12 +23,14 @@ pub struct Played {
     pub false_actions: u64,
     /// Those after which more did not serve than without them, at any second.
     pub harm: u64,
-    /// Of these, those whose target was not well, so that it was not a false action.
-    pub true_harm: u64,
+    /// Of these, those after which more target-seconds were unhealthy up to the end as well.
+    pub lasting_harm: u64,
     /// Incidents that the player has known.
     pub incidents: u64,
     /// Incidents for which it has called a person.
     pub escalated: u64,
+    /// What did harm: when, what, where.
+    pub harmful: Vec<String>,
 }
 
 /// A play that goes on.
@@ -119,9 +119,9 @@ impl Play<'_, '_> {
         told.extend(woke.map(|(from, until)| Told::StoodStill(until - from)));
         let changes = scenario.changes.iter().filter(|(at, _)| *at == now);
         told.extend(changes.map(|(_, target)| Told::Change(*target)));
-        for (at, target) in &scenario.suspicions {
-            if *at == now || *at + SUSPICION == now {
-                told.push(Told::Suspicion(*target, *at == now));
+        for (from, until, target) in &scenario.suspicions {
+            if *from == now || *until == now {
+                told.push(Told::Suspicion(*target, *from == now));
             }
         }
         if now.is_multiple_of(scenario.every) {
@@ -166,10 +166,13 @@ impl Play<'_, '_> {
         let without = self.compares.then(|| self.world.clone());
         let (takes, course) = self.world.start(target, &action, timeout);
         if let Some(without) = without
-            && is_worse(self.world.clone(), without, takes + AFTER)
+            && is_worse(self.world.clone(), without.clone(), takes + AFTER)
         {
             self.played.harm += 1;
-            self.played.true_harm += u64::from(!well);
+            let lasting = until_the_end(self.world.clone()) > until_the_end(without);
+            self.played.lasting_harm += u64::from(lasting);
+            let name = &self.world.scenario.targets[target].target.name;
+            self.played.harmful.push(format!("{now}: {action} at {name}, well {well}"));
         }
         let result = match course {
             Course::Done => ActionResult::Done,
@@ -190,4 +193,14 @@ fn is_worse(mut with: World<'_>, mut without: World<'_>, seconds: u64) -> bool {
         without.pass();
     }
     false
+}
+
+/// Unhealthy target-seconds from now to the end, if nothing else is done.
+fn until_the_end(mut world: World<'_>) -> u64 {
+    let mut sum = 0;
+    while world.now() < world.scenario.horizon {
+        sum += world.failing() as u64;
+        world.pass();
+    }
+    sum
 }

@@ -146,8 +146,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// Releases: when, at which target.
     pub changes: Vec<(u64, usize)>,
-    /// What a detector suspects for nothing: when, of which target.
-    pub suspicions: Vec<(u64, usize)>,
+    /// What a detector suspects for nothing: from, until, of which target.
+    pub suspicions: Vec<(u64, u64, usize)>,
     /// When the healer stands still: from, until.
     pub pauses: Vec<(u64, u64)>,
     /// Seconds between two readings of the same signal.

@@ -24,8 +24,8 @@ pub struct Figures {
     pub false_actions: u64,
     /// Those after which more was unhealthy than without.
     pub harm: u64,
-    /// Of these, those at a target that was not well.
-    pub true_harm: u64,
+    /// Of these, those with more unhealthy time up to the end as well.
+    pub lasting_harm: u64,
     /// Incidents.
     pub incidents: u64,
     /// Incidents for which a person was called.
@@ -81,7 +81,7 @@ impl Board {
             figures.actions += played.actions;
             figures.false_actions += played.false_actions;
             figures.harm += played.harm;
-            figures.true_harm += played.true_harm;
+            figures.lasting_harm += played.lasting_harm;
             figures.incidents += played.incidents;
             figures.escalated += played.escalated;
             seconds.push(played.unhealthy);
@@ -104,9 +104,8 @@ impl Board {
     pub fn verdicts(&self, name: Name, source: Source) -> Vec<Verdict> {
         let from = |row: &Row| row.source == source;
         let fixable = |row: &Row| from(row) && row.class.is_fixable();
-        let judged = |row: &Row| {
-            from(row) && !row.class.ends_by_itself() && row.class != Class::WrongCheck
-        };
+        let judged =
+            |row: &Row| from(row) && !row.class.ends_by_itself() && row.class != Class::WrongCheck;
         let (ours, oracle) = (self.figures(name, fixable), self.figures(Name::Oracle, fixable));
         let ratio = ours.unhealthy as f64 / oracle.unhealthy.max(1) as f64;
         let curable = |row: &Row| fixable(row) && row.curable;
@@ -124,7 +123,16 @@ impl Board {
             verdict("the same in worlds that can be healed", curable, Some(1.25)),
             verdict("actions at healthy targets, %", 100.0 * all.false_share(), Some(1.0)),
             verdict("actions with harm", all.harm as f64, Some(0.0)),
-            verdict("the same where faults end by themselves, %", 100.0 * by_itself.false_share(), None),
+            verdict(
+                "of these, with more unhealthy time up to the end",
+                all.lasting_harm as f64,
+                None,
+            ),
+            verdict(
+                "actions at healthy targets where faults end by themselves, %",
+                100.0 * by_itself.false_share(),
+                None,
+            ),
             verdict("actions with harm there", by_itself.harm as f64, None),
         ]
     }

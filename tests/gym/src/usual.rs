@@ -235,7 +235,9 @@ fn false_alarm(scenario: &mut Scenario, at: u64, rng: &mut Rng) -> Vec<Fault> {
         }
         5..=7 => {
             let target = rng.usize(0..count);
-            scenario.suspicions.push((at, target));
+            // As many last ten to a hundred seconds as a hundred to a thousand.
+            let seconds = 10.0 * 100.0_f64.powf(rng.f64());
+            scenario.suspicions.push((at, at + seconds as u64, target));
             Vec::new()
         }
         _ => {
