@@ -47,6 +47,13 @@ fn play(plan: &Plan, json: bool, runs: u64) -> ExitCode {
         }
     }
     println!("{violations} violations of invariants\n");
+    println!(
+        "## What the first day's healer did with harm, where faults do not end by themselves\n"
+    );
+    for (row, what) in board.harm(Name::Ours).take(40) {
+        println!("{}, seed {}, {:?}: {what}", row.class.as_str(), row.seed, row.source);
+    }
+    println!();
     println!("## Regret of the learner after 1,000 incidents, mean of {runs} runs\n");
     println!("| chances | engine | reference | share |\n|---|---:|---:|---:|");
     for (arms, reference) in ARMS {

@@ -52,6 +52,12 @@ impl Figures {
     }
 }
 
+/// Whether the bounds on actions at healthy targets and on harm hold for a class. What ends by
+/// itself may end in any second, and who has one check that is wrong for minutes has no other.
+fn is_judged(class: Class) -> bool {
+    !class.ends_by_itself() && class != Class::WrongCheck
+}
+
 /// All rows, with the players in their order.
 #[derive(Debug)]
 pub struct Board {
@@ -99,6 +105,16 @@ impl Board {
         })
     }
 
+    /// What a player did with harm where faults do not end by themselves, and in which world.
+    pub fn harm(&self, name: Name) -> impl Iterator<Item = (&Row, &str)> {
+        let own = self.players.iter().position(|it| *it == name);
+        self.rows.iter().filter(|row| is_judged(row.class)).flat_map(move |row| {
+            let played = own.map(|own| &row.played[own]);
+            let harmful = played.into_iter().flat_map(|played| &played.harmful);
+            harmful.map(move |what| (row, what.as_str()))
+        })
+    }
+
     /// Every bound that a player has to keep, and whether it does.
     #[must_use]
     pub fn verdicts(&self, name: Name, source: Source) -> Vec<Verdict> {
@@ -134,6 +150,11 @@ impl Board {
                 None,
             ),
             verdict("actions with harm there", by_itself.harm as f64, None),
+            verdict(
+                "the same, % of all actions there",
+                by_itself.harm as f64 * 100.0 / by_itself.actions.max(1) as f64,
+                None,
+            ),
         ]
     }
 }
