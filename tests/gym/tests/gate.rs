@@ -20,7 +20,7 @@ const RATIO: &str = "unhealthy time over the oracle's, fixable faults";
 
 /// Played once; then everything is asked that can be.
 #[test]
-fn inv_08_to_53_hundreds_of_worlds_are_healed_and_no_invariant_is_broken() {
+fn inv_all_hundreds_of_worlds_are_healed_and_no_invariant_is_broken() {
     let plan = plan(570, 190);
     let board = Board { rows: plan.play(), players: plan.players };
     let found: Vec<_> =
