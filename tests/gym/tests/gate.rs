@@ -45,8 +45,6 @@ fn every_bound_is_kept_in_the_usual_worlds(board: &Board) {
 
 fn worlds_that_nobody_tunes_to_are_healed_as_well(board: &Board) {
     assert!(figure(board, Name::Ours, Source::Wild, RATIO) <= 1.25);
-    // So few worlds tell a share of one percent from two, and no better.
-    assert!(figure(board, Name::Ours, Source::Wild, "actions at healthy targets, %") < 2.0);
 }
 
 /// A gym that passes who always holds, or who knows no gate, judges nothing.
