@@ -25,9 +25,9 @@ pub fn scenario(seed: u64, class: Class) -> Scenario {
         changes: Vec::new(),
         suspicions: Vec::new(),
         pauses: Vec::new(),
-        every: rng.u64(3..=10),
-        wrong: 0.005 * rng.f64(),
-        lost: 0.02 * rng.f64(),
+        every: rng.u64(2..=8),
+        wrong: 0.008 * rng.f64(),
+        lost: 0.03 * rng.f64(),
         horizon: rng.u64(1_800..3_600),
     };
     let at = rng.u64(40..600);
@@ -62,10 +62,10 @@ fn more(scenario: &mut Scenario, parts: &Parts, rng: &mut Rng) {
 /// Other chances, other times; what helps most elsewhere need not do so here.
 fn bend(fault: &mut Fault, rng: &mut Rng) {
     for cure in &mut fault.cures {
-        cure.chance *= 0.75 + 0.25 * rng.f64();
+        cure.chance *= 0.65 + 0.35 * rng.f64();
         cure.settles = cure.settles * rng.u64(50..200) / 100;
     }
-    if fault.cures.len() > 1 && rng.f64() < 0.1 {
+    if fault.cures.len() > 1 && rng.f64() < 0.15 {
         let (one, other) = (rng.usize(0..fault.cures.len()), rng.usize(0..fault.cures.len()));
         let chance = fault.cures[one].chance;
         fault.cures[one].chance = fault.cures[other].chance;
@@ -74,28 +74,65 @@ fn bend(fault: &mut Fault, rng: &mut Rng) {
     fault.grows = fault.grows.map(|after| after * rng.u64(50..200) / 100);
 }
 
+/// How a graph hangs together.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// Each needs the one before, in a few long lines.
+    Lines(usize),
+    /// Many need one of a few.
+    Stars(usize),
+    /// Each needs up to two of the layer below.
+    Layers(usize),
+    /// Nobody needs anybody.
+    Loose,
+}
+
+impl Shape {
+    fn any(rng: &mut Rng) -> Self {
+        let some = rng.usize(1..=4);
+        match rng.u32(0..4) {
+            0 => Self::Lines(some),
+            1 => Self::Stars(some),
+            2 => Self::Layers(some + 1),
+            _ => Self::Loose,
+        }
+    }
+
+    /// Whom the nth needs.
+    fn needs(self, nth: usize, rng: &mut Rng) -> Vec<usize> {
+        match self {
+            Self::Lines(lines) if nth >= lines => vec![nth - lines],
+            Self::Stars(hubs) if nth >= hubs => vec![rng.usize(0..hubs)],
+            Self::Layers(width) if nth >= width => {
+                let below = (nth / width - 1) * width;
+                (0..rng.usize(0..=2)).map(|_| below + rng.usize(0..width)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 fn build(rng: &mut Rng) -> House {
     let mut house = House::default();
-    let groups = rng.usize(1..=4);
-    for nth in 0..rng.usize(4..=20) {
-        let (class, kind) = match rng.u32(0..10) {
+    let (shape, groups) = (Shape::any(rng), rng.usize(1..=6));
+    let (grouped, placed) = (rng.f64(), rng.f64());
+    for nth in 0..rng.usize(3..=26) {
+        let (class, kind) = match rng.u32(0..8) {
             0 => ("database", Kind::Database),
-            1..=3 => ("pod", Kind::PodCrash),
-            4 => ("host", Kind::Service),
+            1..=2 => ("pod", Kind::PodCrash),
+            3 => ("host", Kind::Service),
             _ => ("service", Kind::Service),
         };
         let mut place = Place::new();
-        if rng.f64() < 0.6 {
+        if rng.f64() < grouped {
             place = place.in_group(format!("g-{}", rng.usize(0..groups)));
         }
-        if rng.f64() < 0.7 {
+        if rng.f64() < placed {
             place = place.in_domain(DOMAINS[rng.usize(0..DOMAINS.len())]);
         }
-        for provider in 0..nth {
-            // A few chains and a few hubs, and many who need nobody.
-            if rng.f64() < 0.25 / (1 + provider) as f64 {
-                place = place.needs(format!("t-{provider}"));
-            }
+        for provider in shape.needs(nth, rng) {
+            let name = format!("t-{provider}");
+            place = if rng.f64() < 0.8 { place.needs(name) } else { place.can_use(name) };
         }
         let priority = [Priority::Low, Priority::Medium, Priority::High][rng.usize(0..3)];
         let target = Target::new(format!("t-{nth}"), class).with_kind(kind);
