@@ -97,3 +97,33 @@ async fn a_lever_is_pulled_and_pulled_back() {
     let missing = PullLever::new("wrong", breaker, "slam").unwrap_err();
     assert_eq!(missing.to_string(), "`inventory` has no lever `slam`");
 }
+
+/// An effector that remembers only how it stands.
+struct Gate(Name, Mutex<&'static str>);
+
+impl Effector for Gate {
+    fn name(&self) -> &Name {
+        &self.0
+    }
+
+    fn levers(&self) -> &'static [Lever] {
+        &[Lever { name: "open", about: "Refuses every call.", reduces_capacity: true }]
+    }
+
+    fn pull(&self, _lever: &str) -> Result<(), NoSuchLever> {
+        *self.1.lock().unwrap() = "open";
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn inv_34_a_lever_pulled_twice_stands_as_pulled_once() {
+    let gate = Arc::new(Gate("inventory".into(), Mutex::new("closed")));
+    let action = PullLever::new("cut_off", gate.clone(), "open").unwrap();
+    let order = order(&action);
+    let first = action.execute(&order).await.unwrap();
+    let once = *gate.1.lock().unwrap();
+    let second = action.execute(&order).await.unwrap();
+    assert_eq!((first.done, once), (second.done, *gate.1.lock().unwrap()));
+    assert!(action.meta().idempotent);
+}

@@ -71,7 +71,7 @@ async fn clean(rules: impl IntoIterator<Item = Rule>) -> (Vec<String>, Vec<Strin
 }
 
 #[tokio::test]
-async fn old_files_that_fit_go_and_nothing_else() {
+async fn inv_27_old_files_that_fit_go_and_nothing_else() {
     let place = Place::new();
     for (name, days) in [
         ("logs/old.log", 8),
@@ -93,8 +93,37 @@ async fn old_files_that_fit_go_and_nothing_else() {
     assert_eq!(again, ["0 files, 0 bytes"], "twice is as once");
 }
 
+/// INV-34, INV-27: whatever lies there, a second run finds nothing to do, and only what a rule names
+/// is gone.
 #[tokio::test]
-async fn a_dry_run_touches_nothing() {
+async fn inv_34_cleaning_twice_leaves_what_cleaning_once_leaves() {
+    let mut rng = fastrand::Rng::with_seed(34);
+    for _ in 0..40 {
+        let place = Place::new();
+        for nth in 0..rng.u32(0..25) {
+            let folder = ["logs", "logs/a", "logs/a/b", "other"][rng.usize(0..4)];
+            let ending = ["log", "txt", "log.gz"][rng.usize(0..3)];
+            place.file(&format!("{folder}/{nth}.{ending}"), rng.u32(0..20));
+        }
+        let rule = || if nth_is_even(&place) { place.rule() } else { place.rule().compressed() };
+        let before = place.all();
+        clean([rule()]).await;
+        let once = place.all();
+        let (would, done) = clean([rule()]).await;
+        assert_eq!((would.len(), done.len()), (1, 1), "nothing but the sum: {done:?}");
+        assert_eq!(place.all(), once);
+        let kept = |name: &&String| !(name.starts_with("logs/") && name.ends_with(".log"));
+        let others: Vec<_> = before.iter().filter(kept).collect();
+        assert!(others.iter().all(|name| once.contains(*name)), "{others:?} {once:?}");
+    }
+}
+
+fn nth_is_even(place: &Place) -> bool {
+    place.all().len().is_multiple_of(2)
+}
+
+#[tokio::test]
+async fn inv_45_a_dry_run_touches_nothing() {
     let place = Place::new();
     place.file("logs/old.log", 30);
     place.file("logs/core.1", 30);
@@ -106,7 +135,7 @@ async fn a_dry_run_touches_nothing() {
 }
 
 #[tokio::test]
-async fn no_link_is_followed_and_none_is_deleted() {
+async fn inv_27_no_link_is_followed_and_none_is_deleted() {
     let place = Place::new();
     let outside = place.file("outside/old.log", 30);
     symlink(place.path("outside"), place.path("logs/folder")).unwrap();
@@ -126,7 +155,7 @@ async fn no_link_is_followed_and_none_is_deleted() {
 }
 
 #[tokio::test]
-async fn what_is_open_stays_until_it_is_closed() {
+async fn inv_27_what_is_open_stays_until_it_is_closed() {
     let place = Place::new();
     let path = place.file("logs/old.log", 30);
     let open = File::open(&path).unwrap();

@@ -224,19 +224,21 @@ fn plan(
         None => candidates(state, policy, incident, now),
     };
     let (all, odds) = rank(state, policy, incident, all, rng);
-    let mut first_reason = HoldReason::NothingAllowed;
-    for (nth, candidate) in all.iter().enumerate() {
+    let mut reasons = Vec::new();
+    for candidate in &all {
         let look = view.at(incident, watched, (candidate.action, candidate.meta));
         match pass(&look) {
             Ok(()) => {
                 let made = make(&look, candidate.step, seed, odds, rng);
                 return Ok(Next::Plan(Box::new(made)));
             }
-            Err(reason) if nth == 0 => first_reason = reason,
-            Err(_) => {}
+            Err(reason) => reasons.push(reason),
         }
     }
-    Err(first_reason)
+    // The order is drawn, but whoever reads the reason wants to hear of news only.
+    let told = |reason: &HoldReason| incident.hold.as_ref().is_some_and(|it| it.is_like(reason));
+    let known = reasons.iter().position(told).unwrap_or(0);
+    Err(reasons.into_iter().nth(known).unwrap_or(HoldReason::NothingAllowed))
 }
 
 fn make(look: &Look<'_>, step: &Step, seed: u64, odds: Vec<Odds>, rng: &mut fastrand::Rng) -> Plan {

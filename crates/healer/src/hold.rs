@@ -45,6 +45,11 @@ pub enum HoldReason {
     },
     /// A detector is suspicious, but no probe fails: not enough for an action that can do harm.
     OneSignal,
+    /// A detector is suspicious, and it is not known yet whether that lasts.
+    Suspicion {
+        /// Until when.
+        until: Time,
+    },
     /// The healer stood still and does not trust what it saw.
     SelfDoubt {
         /// Until it has looked again.
@@ -182,6 +187,7 @@ impl HoldReason {
         match self {
             Self::Maintenance { until, .. }
             | Self::SelfDoubt { until }
+            | Self::Suspicion { until }
             | Self::Cooldown { until, .. }
             | Self::Backoff { until }
             | Self::TargetRate { until, .. }
@@ -213,6 +219,9 @@ impl fmt::Display for HoldReason {
             Self::Maintenance { window, .. } => write!(f, "maintenance `{window}` is going on"),
             Self::NotKnown { condition } => write!(f, "the target is {condition}"),
             Self::OneSignal => f.write_str("a detector is suspicious, but no probe fails"),
+            Self::Suspicion { .. } => {
+                f.write_str("a detector is suspicious for a short while only")
+            }
             Self::SelfDoubt { .. } => f.write_str("the healer stood still and looks again first"),
             Self::Dependency { cause } => write!(f, "the failure is explained by `{cause}`"),
             Self::Storm { scope } => write!(f, "many fail together: {scope}"),

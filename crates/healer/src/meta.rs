@@ -19,8 +19,8 @@ pub struct ActionMeta {
     pub restarts: bool,
     /// There is less capacity afterwards: scale down, drain, clear caches. Default no.
     pub reduces_capacity: bool,
-    /// How long it takes until it is known whether it helped. Default 30 s; replaced by what is
-    /// measured.
+    /// How long it takes until it has helped, if it does. Default 30 s; replaced by what is measured.
+    /// If it does not, the step's time to verify is added.
     #[serde(with = "salve_core::settings::duration")]
     pub cost: Duration,
     /// What its disturbance is worth, in time. Default nothing.

@@ -68,7 +68,7 @@ pub struct Odds {
     pub action: Name,
     /// The chance of success that was drawn, in parts per million.
     pub drawn: u32,
-    /// What a try costs.
+    /// How long a try was expected to take, whatever comes of it, its disturbance included.
     pub cost: Duration,
 }
 

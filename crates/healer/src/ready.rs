@@ -32,6 +32,11 @@ fn step<const P: u32>(action: &'static str, timeout: u64, attempts: u32) -> Step
         .expecting(Prior::new(Ratio::percent::<P>(), 10))
 }
 
+/// A step that starts nothing anew: what it does shows within a few checks, or not at all.
+fn light<const P: u32>(action: &'static str, timeout: u64, attempts: u32) -> Step {
+    step::<P>(action, timeout, attempts).verified_within(secs(30))
+}
+
 impl Strategies {
     /// A chain for each kind that can be repaired: restart before scale, clean before expand, and
     /// so on. Actions that are not registered are passed over.
@@ -43,7 +48,7 @@ impl Strategies {
                 .then(step::<90>("raise_memory_limit", 60, 1))
                 .then(step::<90>("scale_up", 120, 1)),
             Strategy::new(Kind::HighCpu)
-                .then(step::<70>("tune_workload", 60, 1))
+                .then(light::<70>("tune_workload", 60, 1))
                 .then(step::<80>("raise_cpu_limit", 60, 1).verified_within(secs(300)))
                 .then(step::<95>("scale_up", 120, 2)),
             Strategy::new(Kind::HighMemory)
@@ -55,11 +60,11 @@ impl Strategies {
                 1,
             )),
             Strategy::new(Kind::NetworkLatency)
-                .then(step::<70>("reset_connections", 30, 2))
-                .then(step::<60>("switch_route", 30, 1))
+                .then(light::<70>("reset_connections", 30, 2))
+                .then(light::<60>("switch_route", 30, 1))
                 .then(step::<80>("fail_over", 120, 1)),
             Strategy::new(Kind::SlowDatabase)
-                .then(step::<80>("tune_connections", 60, 1))
+                .then(light::<80>("tune_connections", 60, 1))
                 .then(step::<75>("optimise_queries", 300, 1))
                 .then(step::<85>("add_indexes", 1_800, 1)),
             Strategy::new(Kind::CertificateExpiry).then(step::<98>("renew_certificate", 300, 3)),
@@ -70,22 +75,21 @@ impl Strategies {
             )),
             Strategy::new(Kind::ConfigDrift).then(step::<93>("reconcile", 120, 2)),
             Strategy::new(Kind::Network)
-                .then(step::<70>("reconnect", 30, 3))
-                .then(step::<60>("switch_route", 30, 1))
+                .then(light::<70>("reconnect", 30, 3))
+                .then(light::<60>("switch_route", 30, 1))
                 .then(step::<80>("fail_over", 120, 1)),
             Strategy::new(Kind::Database)
-                .then(step::<75>("reset_connections", 30, 3))
+                .then(light::<75>("reset_connections", 30, 3))
                 .then(step::<85>("restart", 120, 1))
                 .then(step::<80>("fail_over", 120, 1)),
             Strategy::new(Kind::Service)
-                .then(step::<50>("reconnect", 30, 1))
-                .then(step::<60>("reset_cache", 30, 1))
+                .then(light::<50>("reconnect", 30, 1))
+                .then(light::<60>("reset_cache", 30, 1))
                 .then(step::<85>("restart", 60, 3))
                 .then(step::<80>("fail_over", 120, 1)),
             Strategy::new(Kind::Overload)
-                .then(step::<70>("shed_load", 30, 2))
-                .then(step::<95>("scale_up", 120, 2))
-                .then(step::<30>("restart", 60, 1)),
+                .then(light::<70>("shed_load", 30, 2))
+                .then(step::<95>("scale_up", 120, 2)),
         ];
         chains.into_iter().fold(Self::none(), Self::with)
     }

@@ -70,6 +70,9 @@ pub struct Step {
     pub attempts: u32,
     /// What is thought of it before anything is known. Default nothing.
     pub prior: Prior,
+    /// It takes back a change, such as a release: it is tried only for incidents that began within
+    /// an hour of one, and there the other steps count as half as likely to help. Default no.
+    pub takes_back: bool,
 }
 
 impl Default for Step {
@@ -80,6 +83,7 @@ impl Default for Step {
             verify_within: Duration::from_secs(60),
             attempts: 1,
             prior: Prior::default(),
+            takes_back: false,
         }
     }
 }
@@ -116,6 +120,13 @@ impl Step {
     #[must_use]
     pub const fn expecting(mut self, prior: Prior) -> Self {
         self.prior = prior;
+        self
+    }
+
+    /// Says that it takes back a change.
+    #[must_use]
+    pub const fn taking_back(mut self) -> Self {
+        self.takes_back = true;
         self
     }
 

@@ -40,13 +40,13 @@ async fn what_fails_is_repaired_proved_and_learned() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inv_36_the_start_and_the_state_before_are_written_before_the_effect() {
+async fn inv_35_and_36_the_start_and_the_state_before_are_written_before_the_effect() {
     let rig = Rig::new().await;
     rig.fail("api").await;
     rig.fail("db").await;
     pass(1).await;
     assert_eq!(rig.action.count(), 2);
-    assert_eq!(rig.action.unrecorded.load(Ordering::Relaxed), 0, "also inv_35");
+    assert_eq!(rig.action.unrecorded.load(Ordering::Relaxed), 0, "evidence comes first");
     let facts = rig.journal.facts();
     let planned = position(&facts, |it| matches!(it, Fact::Planned(_)));
     let leased = position(&facts, |it| matches!(it, Fact::Leased { ours: true, .. }));

@@ -3,11 +3,11 @@
 
 mod world;
 
-use salve_core::Place;
+use salve_core::{Place, Ratio};
 use salve_healer::policy::Order;
 use salve_healer::{
-    ActionMeta, ActionResult, Condition, Fact, HoldReason, Kind, Phase, Policy, Report, Scope,
-    Severity, Step, Strategy, Target, Who, Window, is_plausible,
+    ActionMeta, ActionResult, Condition, Fact, HoldReason, Kind, Phase, Policy, Prior, Report,
+    Scope, Severity, Step, Strategy, Target, Who, Window, is_plausible,
 };
 use world::{Effect, World, does_nothing, fails, heals, lone, member, secs};
 
@@ -251,6 +251,40 @@ fn f15_what_may_have_happened_is_not_repeated() {
     world.pass(3_600);
     assert_eq!(world.started().len(), 1);
     assert_eq!(world.incident("account").unwrap().phase, Phase::Escalated);
+}
+
+/// Cloudflare 2020: a switch failed in part, members came and went, and each promotion cost a long
+/// rebuild of the replicas, with all of the load on the one that was left.
+#[test]
+fn f16_what_comes_and_goes_is_not_promoted_again_and_again() {
+    let promote = restart().reversible().with_cost(secs(30), secs(3_600));
+    let reconnect = ActionMeta::default().idempotent().with_cost(secs(5), secs(0));
+    let likely =
+        |percent: u32| Prior::new(Ratio::from_parts_per_million(percent * 10_000).unwrap(), 10);
+    let chain = Strategy::new(Kind::Database)
+        .then(Step::new("promote").with_attempts(3).expecting(likely(95)))
+        .then(Step::new("reconnect").with_attempts(3).expecting(likely(50)));
+    let policy = Policy::default()
+        .with_action("promote", promote)
+        .with_action("reconnect", reconnect)
+        .with_strategy(chain);
+    let member = |name| member(name, "etcd", "a").with_kind(Kind::Database);
+    let mut world = World::new(policy, &["e-1", "e-2", "e-3"].map(member));
+    world.effects = Box::new(|_| does_nothing());
+    for nth in 0..40 {
+        let name = ["e-1", "e-2"][nth % 2];
+        world.fail(name);
+        world.pass(45);
+        world.observe(name, Condition::Healthy);
+        world.pass(45);
+    }
+    let started = world.started();
+    // What it costs is counted: the cheap try comes first, though it helps half as often.
+    assert!(started[0].starts_with("reconnect@"), "{started:?}");
+    let promoted = started.iter().filter(|it| it.starts_with("promote@")).count();
+    assert!(promoted <= 1, "{started:?}");
+    let flaps = |fact: &Fact| matches!(fact, Fact::Opened(it) if it.kind == Kind::Flapping);
+    assert_eq!(world.count(flaps), 2, "told once for each");
 }
 
 /// GoCardless 2017: automation was stuck and nobody was told.

@@ -250,6 +250,30 @@ fn inv_12_a_group_that_fails_together_is_one_incident_and_no_restart() {
 }
 
 #[test]
+fn inv_12_in_a_storm_nobody_falls_back_on_what_is_harmless() {
+    let chain = chain(&[("restart", restart(), 1), ("ask", gentle(), 1)]);
+    let mut world = World::new(chain, &group(5));
+    for name in ["m-1", "m-2", "m-3"] {
+        world.observe(name, Condition::Failed);
+    }
+    world.pass(60);
+    assert_eq!(world.started(), [""; 0]);
+    assert!(matches!(world.held("m-1"), Some(HoldReason::Storm { .. })));
+}
+
+#[test]
+fn inv_12_an_overload_is_relieved_also_in_a_storm() {
+    let mut world = World::new(Policy::default().with_ready_actions(), &group(5));
+    for name in ["m-1", "m-2", "m-3"] {
+        world.observe(name, Condition::Failed);
+    }
+    world.report(&Report::new("m-4", Kind::Overload, Severity::Critical));
+    world.turn();
+    assert_eq!(world.started().len(), 1);
+    assert!(["shed_load@m-4", "scale_up@m-4"].contains(&world.started()[0].as_str()));
+}
+
+#[test]
 fn inv_13_a_target_is_left_alone_after_a_repair_but_not_by_people() {
     let mut world = World::new(restarts(), &[lone("api")]);
     world.fail("api");
@@ -355,6 +379,7 @@ fn inv_18_a_thousand_starts_are_spread() {
     let targets: Vec<_> = names.iter().map(|name| Target::new(name.clone(), "service")).collect();
     let mut world = World::new(chain(&[("ask", gentle(), 1)]), &targets);
     world.policy.limits.total = 10_000;
+    world.policy.storm.independent = 1_000_000;
     world.effects = Box::new(|_| world::Effect { after: Duration::ZERO, ..heals() });
     for name in &names {
         world.observe(name, Condition::Failed);

@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_edit_removal_swap_or_insertion_is_found(
+        fn inv_46_any_edit_removal_swap_or_insertion_is_found(
             length in 2_u64..20,
             at in any::<prop::sample::Index>(),
             to in any::<prop::sample::Index>(),

@@ -99,7 +99,7 @@ async fn a_gap_a_repetition_and_a_second_writer_are_refused_whole() {
 }
 
 #[tokio::test]
-async fn any_edit_removal_or_reorder_is_found_when_it_is_opened() {
+async fn inv_46_any_edit_removal_or_reorder_is_found_when_it_is_opened() {
     for (meddling, first_wrong) in [
         ("UPDATE record SET body = replace(body, 'of 2', 'of 9') WHERE seq = 2", 2),
         ("UPDATE record SET hash = zeroblob(32) WHERE seq = 4", 4),
@@ -216,7 +216,7 @@ async fn a_later_version_is_left_alone() {
 }
 
 #[tokio::test]
-async fn secrets_never_reach_the_file() {
+async fn inv_47_secrets_never_reach_the_file() {
     let place = Place::new();
     let redaction = salve_journal::Redaction::new().with_secret("swordfish").unwrap();
     let journal = SqliteJournal::open(&place.config().with_redaction(redaction)).unwrap();

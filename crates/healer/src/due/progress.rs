@@ -10,6 +10,9 @@ use crate::state::State;
 use crate::symptom::{Symptom, symptom};
 use crate::time::Time;
 
+/// Successes after which it is known how long one takes.
+const ENOUGH: usize = 5;
+
 pub(super) fn due(
     state: &State,
     policy: &Policy,
@@ -30,7 +33,7 @@ pub(super) fn due(
         (Phase::AwaitingApproval | Phase::Planned, Some(run)) => {
             over(incident, symptom).or_else(|| waiting(state, policy, incident, run, now))
         }
-        (Phase::Verifying, Some(run)) => verified(state, run, symptom, now),
+        (Phase::Verifying, Some(run)) => verified(state, incident, run, symptom, now),
         (Phase::Soaking, Some(run)) => soaked(policy, incident, run, symptom, now),
         (Phase::Open, _) => escalated(incident)
             .or_else(|| over(incident, symptom))
@@ -83,10 +86,18 @@ fn waiting(
     None
 }
 
-fn verified(state: &State, run: &Run, symptom: Symptom, now: Time) -> Option<(Fact, String)> {
+fn verified(
+    state: &State,
+    incident: &Incident,
+    run: &Run,
+    symptom: Symptom,
+    now: Time,
+) -> Option<(Fact, String)> {
     let (finished, _) = run.finished.as_ref()?;
+    let over = now.since(*finished) >= run.plan.verify_within;
+    let unusual = usually_known(state, incident, run).is_some_and(|at| now >= at);
     // What was seen across a gap, and what is due because of it, is looked at again first.
-    let late = now.since(*finished) >= run.plan.verify_within && now >= state.doubt_until;
+    let late = (over || unusual) && now >= state.doubt_until;
     let (verdict, why) = match symptom {
         Symptom::Gone => (Verdict::Recovered, "the symptom is gone"),
         Symptom::Present if late => (Verdict::NotRecovered, "the symptom is still there"),
@@ -94,6 +105,16 @@ fn verified(state: &State, run: &Run, symptom: Symptom, now: Time) -> Option<(Fa
         _ => return None,
     };
     Some((Fact::Verified { plan: run.plan.id, verdict }, why.to_owned()))
+}
+
+/// From when on a success would be later than any that is remembered, by as much again: who has
+/// seen enough of them need not wait for the whole time that the step allows.
+fn usually_known(state: &State, incident: &Incident, run: &Run) -> Option<Time> {
+    let signature = state.signature(incident.id())?;
+    let arm = state.knowledge().arm(&signature, run.plan.action.as_str())?;
+    let slowest = arm.times.iter().max().filter(|_| arm.times.len() >= ENOUGH)?;
+    let slowest = slowest.saturating_mul(2);
+    Some(run.started?.after(slowest).max(run.finished.as_ref()?.0))
 }
 
 fn soaked(

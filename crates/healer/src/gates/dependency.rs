@@ -6,6 +6,7 @@ use super::{Look, Passed};
 use crate::hold::HoldReason;
 use crate::policy::Policy;
 use crate::state::State;
+use crate::target::Condition;
 use crate::time::Time;
 
 pub(super) fn gate(look: &Look<'_>) -> Passed {
@@ -15,7 +16,8 @@ pub(super) fn gate(look: &Look<'_>) -> Passed {
     }
 }
 
-/// The root of a target's failure among what it needs: what is down, or has come up a moment ago.
+/// The root of a target's failure among what it needs: what is down or fails its checks just now, or
+/// has come up a moment ago.
 pub(crate) fn cause<'a>(
     state: &'a State,
     policy: &Policy,
@@ -25,14 +27,14 @@ pub(crate) fn cause<'a>(
     state.targets().topology().cause(target, |name| {
         let Some(watched) = state.targets().get(name) else { return Known::Nothing };
         // Down until it is known to be up: a restart or a silence does not acquit it.
-        if watched.down_since.is_some() {
+        let back = watched.came_up.is_some_and(|at| now.since(at) < policy.aftermath);
+        // What fails after all, if only now and then, has not come up for good.
+        if watched.down_since.is_some() || watched.condition == Condition::Unhealthy || back {
             Known::Down
-        } else if !watched.condition.is_up() {
-            Known::Nothing
-        } else if watched.came_up.is_some_and(|at| now.since(at) < policy.aftermath) {
-            Known::Down
-        } else {
+        } else if watched.condition.is_up() {
             Known::Up
+        } else {
+            Known::Nothing
         }
     })
 }

@@ -16,6 +16,11 @@ pub(super) fn gate(look: &Look<'_>) -> Passed {
         Condition::Healthy | Condition::Degraded | Condition::Failed => {}
     }
     let suspicion = look.incident.opening.evidence == Evidence::Statistical;
-    let alone = suspicion && condition != Condition::Failed;
-    refuse_if(alone && drastic && !look.forced, || HoldReason::OneSignal)
+    if !suspicion || condition == Condition::Failed || look.forced {
+        return Ok(());
+    }
+    refuse_if(drastic, || HoldReason::OneSignal)?;
+    // Nothing fails, so that nothing is lost by waiting whether it lasts.
+    let until = look.incident.opened.after(look.policy.calm.suspicion);
+    refuse_if(look.now < until, || HoldReason::Suspicion { until })
 }

@@ -4,19 +4,24 @@ use super::{Look, Passed, refuse_if};
 use crate::gates::cause;
 use crate::hold::HoldReason;
 use crate::incident::Subject;
+use crate::kind::Kind;
 use crate::policy::Policy;
 use crate::state::{State, Storming, Watched};
+use crate::target::Condition;
 use crate::time::Time;
 
+/// What is harmless is held as well: none of them is to blame, so that it cannot help, and if it
+/// seemed to, the wrong thing would be learned. To relieve an overload is no repair of one target.
 pub(super) fn gate(look: &Look<'_>) -> Passed {
-    if !look.meta.is_drastic() || look.forced {
+    let relieves = look.incident.opening.kind == Kind::Overload && !look.meta.is_drastic();
+    if relieves || look.forced {
         return Ok(());
     }
     let own = look.watched.group().cloned().map(Subject::Group);
     for scope in own.into_iter().chain([Subject::Everything]) {
         let known = look.state.storms().iter().any(|storm| storm.scope == scope);
-        let storm = known || failing_together(look.state, look.policy, &scope, look.now).is_some();
-        refuse_if(storm, || HoldReason::Storm { scope })?;
+        let counts = |suspects| together(look.state, look.policy, &scope, look.now, suspects);
+        refuse_if(known || counts(true).is_some(), || HoldReason::Storm { scope })?;
     }
     Ok(())
 }
@@ -28,8 +33,24 @@ pub(crate) fn failing_together(
     scope: &Subject,
     now: Time,
 ) -> Option<u64> {
+    together(state, policy, scope, now, false)
+}
+
+/// As [`failing_together`]; suspects fail their checks since a moment ago, and are soon convicted or
+/// acquitted: who is convicted a check before the others does not fail alone.
+fn together(
+    state: &State,
+    policy: &Policy,
+    scope: &Subject,
+    now: Time,
+    suspects: bool,
+) -> Option<u64> {
     let rule = &policy.storm;
-    let fresh = |it: &&Watched| it.down_since.is_some_and(|at| now.since(at) <= rule.within);
+    let just_now = |at: Time| now.since(at) <= rule.within;
+    let fresh = |it: &&Watched| {
+        let suspect = suspects && it.condition == Condition::Unhealthy && just_now(it.since);
+        it.down_since.is_some_and(just_now) || suspect
+    };
     let all = state.targets().iter();
     match scope {
         Subject::Target(_) => None,
@@ -44,9 +65,14 @@ pub(crate) fn failing_together(
             if (failing.len() as u64) < rule.independent {
                 return None;
             }
+            // When none of so many is well, it is rather the watcher who is ill.
+            let known = state.targets().iter().filter(|it| it.condition.is_known()).count();
+            let everybody = failing.len() == known;
+            let enough = if everybody { rule.at_least } else { rule.independent };
+            let enough = enough.min(rule.independent);
             let own = |it: &&&Watched| cause(state, policy, it.target.name.as_str(), now).is_none();
             let failing = failing.iter().filter(own).count() as u64;
-            (failing >= rule.independent).then_some(failing)
+            (failing >= enough).then_some(failing)
         }
     }
 }

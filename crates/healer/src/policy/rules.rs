@@ -175,6 +175,10 @@ pub struct Calm {
     /// Within this time. Default 10 min; 1 s to 24 h.
     #[serde(with = "salve_core::settings::duration")]
     pub flap_within: Duration,
+    /// How long a detector's suspicion has to last before anything is done about it while no probe
+    /// fails. Default 5 min; at most 24 h.
+    #[serde(with = "salve_core::settings::duration")]
+    pub suspicion: Duration,
     /// After this time of health past attempts no longer slow a target down. Default 10 min; 1 s to
     /// 24 h.
     #[serde(with = "salve_core::settings::duration")]
@@ -188,6 +192,7 @@ impl Default for Calm {
             after_success: 5 * MINUTE,
             flaps: 4,
             flap_within: 10 * MINUTE,
+            suspicion: 5 * MINUTE,
             stable: 10 * MINUTE,
         }
     }
@@ -199,6 +204,7 @@ impl Calm {
         BOUNDS.duration("after_success", self.after_success, Duration::ZERO, DAY)?;
         BOUNDS.range("flaps", self.flaps, 2, 64)?;
         BOUNDS.duration("flap_within", self.flap_within, SECOND, DAY)?;
+        BOUNDS.duration("suspicion", self.suspicion, Duration::ZERO, DAY)?;
         BOUNDS.duration("stable", self.stable, SECOND, DAY)
     }
 }

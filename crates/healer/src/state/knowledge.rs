@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::posterior::{Prior, Seen};
 use crate::time::Time;
 
-/// Durations of an action that are remembered; their median is what a try costs.
+/// Durations of an action that are remembered; by their median a try is judged.
 const MAX_TIMES: usize = 32;
 /// Different kinds and classes, and actions of each, that are known at most.
 const MAX_ARMS: usize = 4_096;
@@ -42,18 +42,30 @@ pub struct Arm {
     pub failed_at: Vec<Name>,
     /// When it last failed.
     pub failed_last: Time,
-    /// How long it took the last times.
+    /// How long it took until it had helped, the last times.
     pub times: VecDeque<Duration>,
+    /// How long it took until it was known that it had not, the last times.
+    pub lost: VecDeque<Duration>,
 }
 
 impl Arm {
-    /// How long it usually takes: the median of the last times.
+    /// How long it usually takes until it has helped: the median of the last times.
     #[must_use]
     pub fn usual(&self) -> Option<Duration> {
-        let mut times: Vec<_> = self.times.iter().copied().collect();
-        times.sort_unstable();
-        times.get(times.len() / 2).copied()
+        median(&self.times)
     }
+
+    /// How long it usually takes until it is known that it has not: the median of the last times.
+    #[must_use]
+    pub fn usually_lost(&self) -> Option<Duration> {
+        median(&self.lost)
+    }
+}
+
+fn median(times: &VecDeque<Duration>) -> Option<Duration> {
+    let mut times: Vec<_> = times.iter().copied().collect();
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
 }
 
 /// What is known of actions.
@@ -107,7 +119,8 @@ impl Knowledge {
         let arm = arms.entry(learned.action.clone()).or_default();
         arm.prior = prior;
         arm.seen.add(learned.success);
-        remember(&mut arm.times, learned.took, MAX_TIMES);
+        let times = if learned.success { &mut arm.times } else { &mut arm.lost };
+        remember(times, learned.took, MAX_TIMES);
         if learned.success {
             arm.successes += 1;
             arm.failed_at.clear();

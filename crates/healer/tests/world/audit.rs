@@ -398,7 +398,8 @@ impl Paper {
         }
     }
 
-    /// Anything that the target cannot do without and that is down, or was a minute ago.
+    /// Anything that the target cannot do without and that is down or fails its checks, or was down
+    /// a minute ago.
     fn cause(&self, name: &Name, at: Time, policy: &Policy, depth: usize) -> Option<Name> {
         if depth > 10 {
             return None;
@@ -407,10 +408,10 @@ impl Paper {
         let needs = target.place.dependencies.iter().filter(|it| it.need == Need::Required);
         needs.map(|it| &it.on).find_map(|on| {
             let recent = self.up.get(on).is_some_and(|then| at.since(*then) < policy.aftermath);
-            let is_up = self.condition(on).is_up();
-            if self.down.contains_key(on) || (is_up && recent) {
+            let fails = self.condition(on) == Condition::Unhealthy;
+            if self.down.contains_key(on) || recent || fails {
                 Some(on.clone())
-            } else if is_up {
+            } else if self.condition(on).is_up() {
                 None
             } else {
                 self.cause(on, at, policy, depth + 1)
