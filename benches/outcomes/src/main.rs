@@ -9,6 +9,8 @@ mod oracle;
 mod player;
 mod players;
 mod plot;
+#[cfg(test)]
+mod replay;
 mod scenario;
 mod score;
 mod table;

@@ -17,6 +17,8 @@ impl Shared {
             match seats.ticks_at {
                 Some(at) if at <= next => return,
                 Some(_) => {
+                    // Noted, so that it is told once.
+                    seats.ticks_at = Some(next);
                     self.sooner.notify_one();
                     return;
                 }
@@ -63,5 +65,7 @@ async fn tick(mut ticker: Ticker) {
         let until = clock::instant(next.max(now.after(FINEST)));
         // Either way it is time to look again.
         let _ = tokio::time::timeout_at(until, shared.sooner.notified()).await;
+        // Who is out of time at this very moment leaves first.
+        tokio::task::yield_now().await;
     }
 }

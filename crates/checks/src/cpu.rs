@@ -17,13 +17,13 @@ const ROOM: &str = "checks/cpu";
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
-    /// Bounds of the busy share of all processors in percent. Default 90 and 98; 0 to 100.
+    /// Bounds of the busy share of all processors in percent. Default 85 and 98; 0 to 100.
     pub busy: Thresholds,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { busy: Thresholds::rising(90.0, 98.0) }
+        Self { busy: Thresholds::rising(85.0, 98.0) }
     }
 }
 

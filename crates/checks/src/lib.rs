@@ -27,6 +27,7 @@
 //! | [`cache::CacheCheck`] | | a value cannot be set, read back and deleted |
 //! | [`drift::DriftCheck`] | | the actual digest is not the desired one; `digest` reads files |
 //! | [`dns::DnsCheck`] | | a name has no address, or not the expected ones |
+//! | [`failures::FailuresCheck`] | | never; it warns when jobs of one kind failed 5 times in a day |
 //! | [`heartbeat::Heartbeat`] | | a worker is silent for longer than it ever was |
 //! | [`jobs::JobsCheck`] | | a job is reserved for more than an hour |
 //! | [`queue::QueueCheck`] | | too many jobs wait, or failed within the hour |
@@ -69,6 +70,7 @@ pub mod dns;
 #[cfg(feature = "docker")]
 pub mod docker;
 pub mod drift;
+pub mod failures;
 pub mod heartbeat;
 #[cfg(feature = "http")]
 pub mod http;

@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use salve_checks::{Thresholds, cache, dns, drift, heartbeat, jobs, queue};
+use salve_checks::{Thresholds, cache, dns, drift, failures, heartbeat, jobs, queue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -22,6 +22,7 @@ fn what_is_written_is_read_again() {
     goes_round(&dns::Config::new("shop.example").with_addresses(["192.0.2.1".parse().unwrap()]));
     goes_round(&drift::Config::default());
     goes_round(&heartbeat::Config::default().with_pause(Duration::from_millis(1_500)));
+    goes_round(&failures::Config::default());
     goes_round(&jobs::Config::default());
     goes_round(&queue::Config::default().with_waiting(Thresholds::NONE));
 }

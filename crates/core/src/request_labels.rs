@@ -20,103 +20,51 @@ pub fn label<T: Hash + ?Sized>(name: &T) -> u64 {
     hasher.finish()
 }
 
-/// A rule with a function that says the class; see [`RequestRule::with_class`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WithClass<R, F> {
-    pub(crate) rule: R,
-    pub(crate) class: F,
+macro_rules! rule_that_says {
+    ($(#[$doc:meta])* $rule:ident, $said:ident: $label:ty, keeps $($kept:ident: $other:ty),+) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct $rule<R, F> {
+            pub(crate) rule: R,
+            pub(crate) $said: F,
+        }
+
+        impl<Req, R, F> RequestRule<Req> for $rule<R, F>
+        where
+            R: RequestRule<Req>,
+            F: Fn(&Req) -> Option<$label>,
+        {
+            #[inline]
+            fn is_repeatable(&self, request: &Req) -> bool {
+                self.rule.is_repeatable(request)
+            }
+
+            #[inline]
+            fn $said(&self, request: &Req) -> Option<$label> {
+                (self.$said)(request).or_else(|| self.rule.$said(request))
+            }
+
+            $(#[inline]
+            fn $kept(&self, request: &Req) -> Option<$other> {
+                self.rule.$kept(request)
+            })+
+        }
+    };
 }
 
-impl<Req, R, F> RequestRule<Req> for WithClass<R, F>
-where
-    R: RequestRule<Req>,
-    F: Fn(&Req) -> Option<Class>,
-{
-    #[inline]
-    fn is_repeatable(&self, request: &Req) -> bool {
-        self.rule.is_repeatable(request)
-    }
-
-    #[inline]
-    fn class(&self, request: &Req) -> Option<Class> {
-        (self.class)(request).or_else(|| self.rule.class(request))
-    }
-
-    #[inline]
-    fn scope(&self, request: &Req) -> Option<u64> {
-        self.rule.scope(request)
-    }
-
-    #[inline]
-    fn tenant(&self, request: &Req) -> Option<u64> {
-        self.rule.tenant(request)
-    }
+rule_that_says! {
+    /// A rule with a function that says the class; see [`RequestRule::with_class`].
+    WithClass, class: Class, keeps scope: u64, tenant: u64
 }
 
-/// A rule with a function that says the scope; see [`RequestRule::with_scope`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WithScope<R, F> {
-    pub(crate) rule: R,
-    pub(crate) scope: F,
+rule_that_says! {
+    /// A rule with a function that says the scope; see [`RequestRule::with_scope`].
+    WithScope, scope: u64, keeps class: Class, tenant: u64
 }
 
-impl<Req, R, F> RequestRule<Req> for WithScope<R, F>
-where
-    R: RequestRule<Req>,
-    F: Fn(&Req) -> Option<u64>,
-{
-    #[inline]
-    fn is_repeatable(&self, request: &Req) -> bool {
-        self.rule.is_repeatable(request)
-    }
-
-    #[inline]
-    fn class(&self, request: &Req) -> Option<Class> {
-        self.rule.class(request)
-    }
-
-    #[inline]
-    fn scope(&self, request: &Req) -> Option<u64> {
-        (self.scope)(request).or_else(|| self.rule.scope(request))
-    }
-
-    #[inline]
-    fn tenant(&self, request: &Req) -> Option<u64> {
-        self.rule.tenant(request)
-    }
-}
-
-/// A rule with a function that says the tenant; see [`RequestRule::with_tenant`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WithTenant<R, F> {
-    pub(crate) rule: R,
-    pub(crate) tenant: F,
-}
-
-impl<Req, R, F> RequestRule<Req> for WithTenant<R, F>
-where
-    R: RequestRule<Req>,
-    F: Fn(&Req) -> Option<u64>,
-{
-    #[inline]
-    fn is_repeatable(&self, request: &Req) -> bool {
-        self.rule.is_repeatable(request)
-    }
-
-    #[inline]
-    fn class(&self, request: &Req) -> Option<Class> {
-        self.rule.class(request)
-    }
-
-    #[inline]
-    fn scope(&self, request: &Req) -> Option<u64> {
-        self.rule.scope(request)
-    }
-
-    #[inline]
-    fn tenant(&self, request: &Req) -> Option<u64> {
-        (self.tenant)(request).or_else(|| self.rule.tenant(request))
-    }
+rule_that_says! {
+    /// A rule with a function that says the tenant; see [`RequestRule::with_tenant`].
+    WithTenant, tenant: u64, keeps class: Class, scope: u64
 }
 
 #[cfg(test)]
