@@ -143,6 +143,14 @@ impl<W> Line<W> {
         Some(Left::Waiting(waker))
     }
 
+    /// Who was served after a ticket that was given back now pays that much earlier: what time has
+    /// taken from them meanwhile, they cannot give back as well.
+    pub(crate) fn bring_forward(&mut self, behind: Ticket, by: u64) {
+        let served = self.entries.iter_mut().take(self.served);
+        let later = served.filter(|entry| entry.ticket > behind);
+        later.for_each(|entry| entry.end = entry.end.saturating_sub(by));
+    }
+
     /// Gives everybody's grant another end, as when the pace changes.
     pub(crate) fn convert(&mut self, to: impl Fn(u64) -> u64) {
         self.entries.iter_mut().take(self.served).for_each(|entry| entry.end = to(entry.end));

@@ -215,6 +215,7 @@ impl Shared {
         let waker = self.locked(now, |inner, word| match inner.line.give_back(ticket) {
             Some(Left::Served { cost, end }) => {
                 let refund = self.pace().refund(end, cost, now.as_nanos());
+                inner.line.bring_forward(ticket, refund);
                 *word = word.with_paid_until(word.paid_until().saturating_sub(refund));
                 None
             }

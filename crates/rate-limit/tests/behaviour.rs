@@ -171,6 +171,22 @@ async fn who_leaves_the_line_has_nothing_booked_and_lets_the_others_move_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_that_leave_give_back_no_more_than_time_has_left_them() {
+    let limit = queued(Quota::per_second(10).with_burst(2));
+    limit.check_n(2).unwrap();
+    let (first, second) = (waiting(limit.until_allowed()), waiting(limit.until_allowed()));
+    advance(200 * MS).await;
+    assert_eq!(limit.status().waiting, 0, "both have been served");
+    advance(10 * MS).await;
+    drop(first);
+    // The first had 90 ms left, so that the second pays until 310 ms, and this until 410 ms.
+    limit.check().unwrap();
+    advance(80 * MS).await;
+    drop(second);
+    assert_eq!(limit.status().full_after, 100 * MS);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_that_is_not_polled_costs_the_others_its_own_turn_and_no_more() {
     let limit = queued(Quota::per_second(10).smooth());
     limit.check().unwrap();

@@ -79,7 +79,10 @@ impl Twin {
                 Happened::Returned { id } => {
                     let (end, cost) = ends[&id];
                     let price = u128::from(cost) * state.pace.interval;
-                    state.paid -= end.saturating_sub(at).min(price);
+                    let refund = end.saturating_sub(at).min(price);
+                    state.paid -= refund;
+                    let later = ends.values_mut().filter(|(other, _)| *other > end);
+                    later.for_each(|(other, _)| *other -= refund);
                 }
                 Happened::Changed(pace) => {
                     // What is owed stays the same number of calls.
