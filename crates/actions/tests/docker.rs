@@ -30,7 +30,7 @@ async fn a_container_is_restarted_once_under_one_key() {
     soon(docker.run(
         "crashed",
         &[],
-        "test -f /mended || { touch /mended; exit 3; }; exec sleep 1000",
+        "test -f /mended || { : > /mended; exit 3; }; exec sleep 1000",
     ))
     .await
     .unwrap();
