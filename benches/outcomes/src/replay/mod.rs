@@ -80,7 +80,7 @@ fn short(scenario: &Scenario) -> Scenario {
         clients: 200,
         hidden: true,
         from: SECOND,
-        clears: scenario.clears.min(3 * SECOND).max(SECOND + MS),
+        clears: scenario.clears.clamp(SECOND + MS, 3 * SECOND),
         ends: ENDS,
         ..scenario.clone()
     }
