@@ -49,12 +49,7 @@ impl Handle {
     /// What it has counted since it was made.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let seats = self.0.lock();
-        Counts {
-            closing: seats.closing,
-            shadow_rejected: seats.shadowed,
-            ..seats.controller.counts()
-        }
+        self.0.lock().controller.counts()
     }
 
     /// The scopes that are held to be dead, as calls name them.

@@ -17,10 +17,6 @@ pub(crate) struct Seats {
     pub(crate) config: Config,
     /// Whether it takes no new calls.
     pub(crate) closed: bool,
-    /// Calls that were refused since it took none.
-    pub(crate) closing: u64,
-    /// Calls that would have been refused, or would have waited.
-    pub(crate) shadowed: u64,
     /// Until when the ticker sleeps, if there is one.
     pub(crate) ticks_at: Option<Moment>,
 }
@@ -71,16 +67,19 @@ pub(crate) enum Said {
 
 impl Seats {
     pub(crate) fn new(controller: Controller, config: &Config) -> Self {
-        let seats = (config.ceiling + config.queue) as usize + 1;
         Self {
             controller,
-            seats: SecondaryMap::with_capacity(seats),
+            seats: SecondaryMap::with_capacity(places(config)),
             config: config.clone(),
             closed: false,
-            closing: 0,
-            shadowed: 0,
             ticks_at: None,
         }
+    }
+
+    /// Follows new settings, with memory for as many seats as there may be calls.
+    pub(crate) fn reconfigure(&mut self, config: Config) {
+        self.seats.set_capacity(places(&config));
+        self.config = config;
     }
 
     /// The seat of a call, which gets one if it has none; none of a call that is long over.
@@ -116,6 +115,11 @@ impl Seats {
             self.controller.ended(unheard, Ended::Cancelled, now);
         }
     }
+}
+
+/// One more than can be under way or wait: one that arrives.
+const fn places(config: &Config) -> usize {
+    (config.ceiling + config.queue) as usize + 1
 }
 
 impl Seat {

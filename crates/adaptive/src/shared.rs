@@ -61,7 +61,7 @@ impl Shared {
     pub(crate) fn arrive(&self, ask: Ask, now: Moment) -> Arrival {
         let mut seats = self.lock();
         if seats.closed {
-            seats.closing += 1;
+            seats.controller.counts_mut().closing += 1;
             return Arrival::refused(Reason::Closing);
         }
         let shadow = seats.config.enforcement == Enforcement::Shadow;
@@ -93,7 +93,7 @@ impl Shared {
         act: Option<Act>,
         now: Moment,
     ) -> Arrival {
-        seats.shadowed += 1;
+        seats.controller.counts_mut().shadow_rejected += 1;
         let reason = match act {
             Some(Act::Refuse { call: refused, reason }) if refused == call => reason,
             _ => Reason::Full,
@@ -159,7 +159,7 @@ impl Shared {
             if result.is_ok() {
                 self.patience.store(nanos(config.patience), Ordering::Relaxed);
                 let name = self.origin.name().clone();
-                seats.config = Config { name, ..config };
+                seats.reconfigure(Config { name, ..config });
             }
         });
         result

@@ -31,8 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A fault that a process of its own holds, until this value is dropped, its time is over,
 /// [`halt_all`](crate::halt_all) is called, or this process is gone, however it ended.
 ///
-/// The guard is a shell with `timeout`, `kill` and `rm`, as every Unix has; it ignores nothing but
-/// `SIGKILL` on its way to taking back. It needs tokio's runtime with its I/O.
+/// The guard is a shell with `timeout`, `kill` and `rm`, as every Unix has; of all signals only
+/// `SIGKILL` keeps it from taking back. It needs tokio's runtime with its I/O.
 ///
 /// ```no_run
 /// use std::time::Duration;

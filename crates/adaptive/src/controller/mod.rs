@@ -58,7 +58,7 @@ use crate::worth::Worth;
 ///    more than probes, and what was under way when the limit fell.
 /// 4. Nobody starts while one of the same or a higher class waits for room.
 /// 5. The same seed, words and moments lead to the same acts.
-/// 6. Nothing is allocated after construction.
+/// 6. Nothing is allocated after construction, but for new settings that allow more.
 #[derive(Debug)]
 pub struct Controller {
     parts: Parts,
@@ -254,6 +254,11 @@ impl Controller {
     #[must_use]
     pub fn counts(&self) -> Counts {
         Counts { untracked: self.scopes.untracked(), ..self.counts }
+    }
+
+    /// For what happens to calls that never reach the controller.
+    pub(crate) const fn counts_mut(&mut self) -> &mut Counts {
+        &mut self.counts
     }
 
     /// The scopes that are held to be dead.
