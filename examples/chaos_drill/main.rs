@@ -14,6 +14,8 @@
 
 mod customers;
 mod day;
+#[path = "../redis_line.rs"]
+mod redis_line;
 mod shop;
 mod store;
 mod summary;

@@ -17,8 +17,8 @@ use tokio::net::TcpListener;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceExt};
 
-use crate::Failure;
 use crate::store::{Store, key};
+use crate::{Failure, redis_line};
 
 /// What says that a price is what it was when the store last answered.
 pub(crate) const KEPT: &str = "x-kept";
@@ -39,7 +39,7 @@ pub(crate) async fn open(store: &Store) -> Result<SocketAddr, Failure> {
         .with_request_rule(Repeatable)
         .with_adaptive(patience)
         .build()?;
-    let store = BoxCloneSyncService::new(layer.layer(store.client()));
+    let store = BoxCloneSyncService::new(layer.layer(redis_line::client(store.port())));
     let rooms = Rooms { store, prices: Arc::default() };
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;

@@ -5,15 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, RedisError, Value};
 use salve::health::{Finding, Status, TargetConfig};
 use salve_testkit::servers::Redis;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
-use tower::util::BoxCloneSyncService;
 
 use crate::Failure;
+use crate::redis_line::connect;
 
 /// How many things the shop sells.
 pub(crate) const ITEMS: u32 = 20;
@@ -81,38 +78,8 @@ impl Store {
     pub(crate) const fn port(&self) -> u16 {
         self.port
     }
-
-    /// Carries out commands, over one line that is made anew after it broke.
-    pub(crate) fn client(&self) -> Client {
-        let (port, kept) = (self.port, Arc::new(Mutex::new(None::<MultiplexedConnection>)));
-        BoxCloneSyncService::new(tower::service_fn(move |command: Cmd| {
-            let kept = Arc::clone(&kept);
-            async move {
-                let mut line = {
-                    let mut kept = kept.lock().await;
-                    match &*kept {
-                        Some(line) => line.clone(),
-                        None => kept.insert(connect(port).await?).clone(),
-                    }
-                };
-                let answer = command.query_async(&mut line).await;
-                if answer.as_ref().is_err_and(RedisError::is_unrecoverable_error) {
-                    *kept.lock().await = None;
-                }
-                answer
-            }
-        }))
-    }
 }
-
-pub(crate) type Client = BoxCloneSyncService<Cmd, Value, RedisError>;
 
 pub(crate) fn key(item: u32) -> String {
     format!("price:{item}")
-}
-
-async fn connect(port: u16) -> Result<MultiplexedConnection, RedisError> {
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}"))?;
-    let line = timeout(Duration::from_millis(500), client.get_multiplexed_async_connection());
-    line.await.map_err(|_| RedisError::from(io::Error::from(io::ErrorKind::TimedOut)))?
 }

@@ -11,6 +11,8 @@
 #![expect(clippy::print_stdout, reason = "the table is what this program is for")]
 #![expect(clippy::print_stderr, reason = "a program says on standard error why it ends")]
 
+#[path = "../redis_line.rs"]
+mod redis_line;
 mod shop;
 mod store;
 mod summary;

@@ -24,9 +24,9 @@ use tokio::time::{Instant, sleep_until};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
-use crate::Failure;
 use crate::store::{self, is_read, order, product};
 use crate::summary::Level;
+use crate::{Failure, redis_line};
 
 /// What visitors get of a product.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Shop {
             .with_attempt_timeout(Duration::from_millis(300))
             .with_total_timeout(Duration::from_secs(1))
             .build()?;
-        let store = BoxCloneSyncService::new(layer.layer(store::client(redis.port())));
+        let store = BoxCloneSyncService::new(layer.layer(redis_line::client(redis.port())));
 
         let pages = cache::Config::queries("pages").with_verdict(Some(Duration::from_millis(500)));
         let pages =
