@@ -3,9 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::{Instant, sleep};
 
 /// A running child. Dropping it kills the child and everything the child started.
 #[derive(Debug)]
@@ -107,21 +109,34 @@ impl Process {
         Ok(kill_process(self.pid, Signal::CONT)?)
     }
 
-    /// Kills the child and waits until it is gone.
+    /// Kills the child and what it started, and waits until all are gone.
     ///
     /// # Errors
-    /// If it cannot be signalled.
+    /// If it cannot be signalled, or what it started is still there after ten seconds.
     pub async fn end(mut self) -> io::Result<()> {
-        self.kill_descendants();
-        self.child.kill().await
+        let killed = self.kill_descendants();
+        self.child.kill().await?;
+        // What they hold, as memory that is shared, is free only when the last has ended.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while killed.iter().any(|pid| lives(*pid)) {
+            if Instant::now() >= deadline {
+                return Err(io::Error::other("what the child started does not end"));
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
     }
 
     /// Kills what the child started and has not yet ended, deepest first.
-    fn kill_descendants(&self) {
-        for pid in descendants(self.pid).into_iter().rev() {
+    fn kill_descendants(&self) -> Vec<Pid> {
+        // Frozen, it starts nothing in place of what is killed.
+        let _ = self.freeze();
+        let killed = descendants(self.pid);
+        for pid in killed.iter().rev() {
             // One that has ended meanwhile needs no signal.
-            let _ = kill_process(pid, Signal::KILL);
+            let _ = kill_process(*pid, Signal::KILL);
         }
+        killed
     }
 }
 
@@ -132,6 +147,13 @@ impl Drop for Process {
             self.kill_descendants();
         }
     }
+}
+
+/// Whether there is such a process that has not ended. False where there is no `/proc`.
+fn lives(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    // The name before it may hold anything, so the state is what follows the last bracket.
+    stat.is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.starts_with(" Z")))
 }
 
 /// All living descendants of `root`, parents before children. Empty where there is no `/proc`.
@@ -162,4 +184,41 @@ fn launcher(user: Option<&str>) -> Vec<OsString> {
     }
     words.push("--".into());
     words
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// All of a process group that have not ended.
+    fn group(leader: Pid) -> Vec<Pid> {
+        let ids = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = ids.filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
+        let leader = leader.as_raw_nonzero().to_string();
+        pids.filter(|pid| {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+            let stat = stat.unwrap_or_default();
+            // State, parent, group.
+            let mut words = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            words.nth(2) == Some(&*leader) && lives(*pid)
+        })
+        .collect()
+    }
+
+    #[tokio::test]
+    async fn what_starts_its_children_anew_leaves_none_behind() {
+        let args = ["-c".into(), "while :; do sleep 60; done".into()];
+        for _ in 0..20 {
+            let null = Stdio::null;
+            let shell = Process::spawn(OsStr::new("sh"), &args, null(), null(), null()).unwrap();
+            let leader = shell.pid;
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while group(leader).len() < 2 {
+                assert!(Instant::now() < deadline, "it starts nothing");
+                sleep(Duration::from_millis(1)).await;
+            }
+            shell.end().await.unwrap();
+            assert_eq!(group(leader), []);
+        }
+    }
 }
