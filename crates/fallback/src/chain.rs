@@ -12,7 +12,7 @@ use crate::future::ResponseFuture;
 use crate::handle::Handle;
 use crate::judge::{AnyErrors, Judge, RefusableErrors};
 use crate::order::order;
-use crate::shared::{Policy, Word};
+use crate::shared::Policy;
 use crate::status::Tally;
 
 /// A policy together with its alternatives, in the order in which they are tried. Clones are the
@@ -153,9 +153,8 @@ impl<Req, Res, Err, J> Chain<Req, Res, Err, J> {
         F: Future<Output = Result<Res, Err>>,
         J: Judge<Res, Err>,
     {
-        let word = self.plan.policy.word();
-        let kept = self.plan.keeper.and_then(|keeper| self.plan.keep(keeper, word, &request));
-        ResponseFuture::new(Arc::clone(&self.plan), word, kept, primary(request))
+        let kept = self.plan.keeper.and_then(|keeper| self.plan.keep(keeper, &request));
+        ResponseFuture::new(Arc::clone(&self.plan), kept, primary(request))
     }
 
     /// The policy, to read and to steer.
@@ -173,8 +172,8 @@ impl<Req, Res, Err, J> Chain<Req, Res, Err, J> {
 
 impl<Req, Res, Err, J> Plan<Req, Res, Err, J> {
     /// A copy of the request, if an alternative may need it.
-    fn keep(&self, keeper: usize, word: Word, request: &Req) -> Option<Req> {
-        if word.is_live() { self.asker(keeper)?.keep(request) } else { None }
+    fn keep(&self, keeper: usize, request: &Req) -> Option<Req> {
+        if self.policy.word().is_live() { self.asker(keeper)?.keep(request) } else { None }
     }
 
     fn asker(&self, place: usize) -> Option<&dyn Ask<Req, Res, Err>> {

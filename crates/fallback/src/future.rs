@@ -28,22 +28,27 @@ pin_project! {
     /// Dropped before its end, it drops whatever is under way; nothing is counted.
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, Req, Res, Err, J> {
-        stage: Stage<Req, Res, Err, J>,
         #[pin]
-        primary: Option<F>,
+        stage: Stage<F, Req, Res, Err, J>,
     }
 }
 
-/// How far a call has come.
-enum Stage<Req, Res, Err, J> {
-    Calling {
-        plan: Arc<Plan<Req, Res, Err, J>>,
-        word: Word,
-        /// The request, if an alternative may need it.
-        kept: Option<Req>,
-    },
-    Fallen(Box<Fallen<Req, Res, Err, J>>),
-    Ended,
+pin_project! {
+    /// How far a call has come.
+    // Two variants and no third: the check of which it is, and so the drop, stay one comparison.
+    #[project = StageProj]
+    #[project_replace = StageOwned]
+    enum Stage<F, Req, Res, Err, J> {
+        Calling {
+            #[pin]
+            primary: F,
+            plan: Arc<Plan<Req, Res, Err, J>>,
+            // The request, if an alternative may need it.
+            kept: Option<Req>,
+        },
+        // Nothing is left once the call has ended.
+        Fallen { fallen: Option<Box<Fallen<Req, Res, Err, J>>> },
+    }
 }
 
 /// What a call or an alternative came to: its result, or the panic that was caught.
@@ -64,11 +69,10 @@ impl<F, Req, Res, Err, J> ResponseFuture<F, Req, Res, Err, J> {
     #[inline]
     pub(crate) const fn new(
         plan: Arc<Plan<Req, Res, Err, J>>,
-        word: Word,
         kept: Option<Req>,
         primary: F,
     ) -> Self {
-        Self { stage: Stage::Calling { plan, word, kept }, primary: Some(primary) }
+        Self { stage: Stage::Calling { primary, plan, kept } }
     }
 }
 
@@ -81,19 +85,19 @@ where
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, Err>> {
-        let this = self.as_mut().project();
-        let mut failed = None;
-        if let Stage::Calling { plan, word, .. } = &*this.stage
-            && !word.catches()
-            && let Some(primary) = this.primary.as_pin_mut()
+        let mut ended = None;
+        if let StageProj::Calling { primary, plan, .. } = self.as_mut().project().stage.project()
+            && !plan.policy.word().catches()
         {
             let result = ready!(primary.poll(cx));
             if plan.judge.worth(result.as_ref()).is_none() {
                 return Poll::Ready(result);
             }
-            failed = Some(result);
+            ended = Some(Ok(result));
         }
-        self.go_on(failed, cx)
+        let mut answer = Poll::Pending;
+        self.go_on(ended, &mut answer, cx);
+        answer
     }
 }
 
@@ -102,27 +106,38 @@ where
     F: Future<Output = Result<Res, Err>>,
     J: Judge<Res, Err>,
 {
-    /// All that a success does not need: panics are caught, and alternatives tried.
-    // Never inlined: what it holds would be laid out among what a success needs.
+    /// All that a success does not need.
+    // Never inlined: what it holds would be laid out among what a success needs. It is told where
+    // to put its answer, so that an answer at once need not lie in memory.
     #[inline(never)]
     fn go_on(
         self: Pin<&mut Self>,
-        failed: Option<Result<Res, Err>>,
+        ended: Option<Ended<Res, Err>>,
+        answer: &mut Poll<Result<Res, Err>>,
+        cx: &mut Context<'_>,
+    ) {
+        *answer = self.proceed(ended, cx);
+    }
+
+    /// Catches panics, and tries the alternatives. `ended` is what the call has come to, if it is
+    /// not to be polled any more.
+    fn proceed(
+        self: Pin<&mut Self>,
+        ended: Option<Ended<Res, Err>>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Res, Err>> {
-        let mut this = self.project();
-        if let Some(primary) = this.primary.as_mut().as_pin_mut() {
-            let ended = match failed {
-                Some(result) => Ok(result),
+        let mut stage = self.project().stage;
+        if let StageProj::Calling { primary, .. } = stage.as_mut().project() {
+            let ended = match ended {
+                Some(ended) => ended,
                 None => match catch_unwind(AssertUnwindSafe(|| primary.poll(cx))) {
                     Ok(polled) => Ok(ready!(polled)),
                     Err(panic) => Err(panic),
                 },
             };
             // What an alternative waits for, it does not wait for with the service in hand.
-            this.primary.set(None);
-            let stage = std::mem::replace(this.stage, Stage::Ended);
-            let Stage::Calling { plan, word, kept } = stage else { return Poll::Pending };
+            let called = stage.as_mut().project_replace(Stage::Fallen { fallen: None });
+            let StageOwned::Calling { plan, kept, .. } = called else { return Poll::Pending };
             let why = match &ended {
                 Ok(result) => plan.judge.worth(result.as_ref()),
                 Err(_) => Some(Why::Panicked),
@@ -131,14 +146,16 @@ where
                 (None, Ok(result)) => return Poll::Ready(result),
                 (why, ended) => {
                     count(&plan.policy, why.unwrap_or(Why::Panicked));
-                    *this.stage = Stage::Fallen(Box::new(Fallen::new(plan, word, ended, kept)));
+                    let fallen = Some(Box::new(Fallen::new(plan, ended, kept)));
+                    stage.set(Stage::Fallen { fallen });
                 }
             }
         }
         // Only a future that is polled again after its end can find none.
-        let Stage::Fallen(fallen) = this.stage else { return Poll::Pending };
-        let ended = ready!(fallen.drive(cx));
-        *this.stage = Stage::Ended;
+        let StageProj::Fallen { fallen } = stage.project() else { return Poll::Pending };
+        let Some(driven) = fallen else { return Poll::Pending };
+        let ended = ready!(driven.drive(cx));
+        *fallen = None;
         Poll::Ready(ended.unwrap_or_else(|panic| resume_unwind(panic)))
     }
 }
@@ -153,12 +170,12 @@ fn count(policy: &Policy, why: Why) {
 }
 
 impl<Req, Res, Err, J> Fallen<Req, Res, Err, J> {
-    const fn new(
+    fn new(
         plan: Arc<Plan<Req, Res, Err, J>>,
-        word: Word,
         original: Ended<Res, Err>,
         request: Option<Req>,
     ) -> Self {
+        let word = plan.policy.word();
         Self { plan, word, original, last: None, request, walk: Walk::START, running: None }
     }
 
@@ -288,7 +305,7 @@ fn guarded<T>(word: Word, work: impl FnOnce() -> T) -> Result<T, Box<dyn Any + S
 impl<F, Req, Res, Err, J> fmt::Debug for ResponseFuture<F, Req, Res, Err, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")
-            .field("failed", &matches!(self.stage, Stage::Fallen(_)))
+            .field("failed", &matches!(self.stage, Stage::Fallen { .. }))
             .finish_non_exhaustive()
     }
 }

@@ -52,8 +52,8 @@ impl Handle {
         self.0.word().is_paused()
     }
 
-    /// Gives failures to the callers until [`resume`](Self::resume). Calls that have begun keep
-    /// their alternatives.
+    /// Gives failures to the callers until [`resume`](Self::resume). Calls that have failed before
+    /// it keep their alternatives.
     pub fn pause(&self) {
         self.0.set_paused(true);
     }
@@ -63,8 +63,8 @@ impl Handle {
         self.0.set_paused(false);
     }
 
-    /// Follows new settings. Name, counts and pause stay; calls in flight finish under the
-    /// settings they began with.
+    /// Follows new settings. Name, counts and pause stay; a call that has failed goes through its
+    /// alternatives under the settings it failed with.
     ///
     /// # Errors
     /// As with [`new`](Self::new); then nothing has changed.

@@ -15,7 +15,7 @@ const MOST_TALLIES: usize = 256;
 /// A policy that any number of threads may use.
 ///
 /// # Invariants
-/// 1. A call reads `word` once, when it begins, and ends under these settings.
+/// 1. A call reads `word` when it fails, and tries its alternatives under these settings.
 /// 2. Listeners are told with no lock held.
 #[derive(Debug)]
 pub(crate) struct Policy {

@@ -1,6 +1,7 @@
 //! What a chain of alternatives does, call by call.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use salve_fallback::{
     Alternative, Chain, Config, Event, Failed, FallbackLayer, Handle, Returned, Why,
 };
 use salve_testkit::{Mode, Probe, ProbeControl, TestError};
+use tokio::sync::Notify;
 use tokio_test::task::spawn;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -253,7 +255,7 @@ async fn shadow_mode_changes_no_answer_and_counts() {
 }
 
 #[tokio::test]
-async fn a_pause_is_a_lever_and_calls_in_flight_keep_their_alternatives() {
+async fn a_pause_is_a_lever_and_holds_for_calls_that_have_not_failed_yet() {
     let layer = layer(Config::default(), vec![Alt::value("none", 0)]);
     let handle = layer.handle();
     let mut told = events(&layer);
@@ -264,7 +266,7 @@ async fn a_pause_is_a_lever_and_calls_in_flight_keep_their_alternatives() {
     handle.pull("pause").unwrap();
     handle.pull("pause").unwrap();
     assert_eq!(service.call(7).await, Err(TestError::Failed));
-    assert_eq!(begun.await, Ok(0));
+    assert_eq!(begun.await, Err(TestError::Failed));
     handle.reconfigure(&Config::new("other").with_cascade(false)).unwrap();
     assert!(handle.is_paused() && !handle.config().cascade);
     assert_eq!(handle.config().name, "fallback", "which stays");
@@ -278,6 +280,28 @@ async fn a_pause_is_a_lever_and_calls_in_flight_keep_their_alternatives() {
         .collect();
     assert_eq!(steered, [Event::Paused, Event::Reconfigured, Event::Resumed]);
     drop(probe);
+}
+
+#[tokio::test]
+async fn a_call_that_has_failed_keeps_its_settings() {
+    let go = Arc::new(Notify::new());
+    let held = Alt::function("held", {
+        let go = Arc::clone(&go);
+        move |_, _| {
+            let go = Arc::clone(&go);
+            async move {
+                go.notified().await;
+                Err(TestError::Failed)
+            }
+        }
+    });
+    let layer = layer(Config::default(), vec![held, Alt::value("none", 0)]);
+    let mut call = spawn(layer.layer(failing().0).call(7));
+    assert_eq!(call.poll(), Poll::Pending);
+    layer.handle().pause();
+    layer.handle().reconfigure(&Config::default().with_cascade(false)).unwrap();
+    go.notify_one();
+    assert_eq!(call.poll(), Poll::Ready(Ok(0)));
 }
 
 #[tokio::test]
