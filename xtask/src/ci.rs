@@ -5,11 +5,12 @@ use anyhow::Result;
 use crate::process::Cmd;
 use crate::report::{self, Choice, Step};
 use crate::workspace::Workspace;
-use crate::{arrows, features, package, testing, tidy, tools};
+use crate::{arrows, features, package, space, testing, tidy, tools};
 
 pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result<()> {
     let choice = Choice::parse(args)?;
     let mut steps = vec![
+        Step::new("space", || space::check(workspace)),
         Step::new("fmt", || cargo(workspace, &["fmt", "--all", "--check"])),
         Step::new("clippy", || clippy(workspace)),
         Step::new("arrows", || tidy::tell(&arrows::faults(workspace))),

@@ -14,6 +14,7 @@ mod nightly;
 mod package;
 mod process;
 mod report;
+mod space;
 mod testing;
 mod tidy;
 mod tools;
