@@ -254,7 +254,7 @@ async fn what_is_not_over_keeps_its_records() {
 }
 
 #[tokio::test]
-async fn whoever_meddles_with_the_anchor_is_found_out() {
+async fn inv_46_whoever_meddles_with_the_anchor_is_found_out() {
     let life = &lives()[0];
     let whole = Place::pruned(life).await;
     let journal = whole.open().unwrap();

@@ -1,4 +1,35 @@
 //! Removes what is old from the beginning of a journal, and leaves a signed anchor in its place.
+//!
+//! ```text
+//!  before:  1 2 3 4 5 6 7 8 9 …      what is old │ what is young
+//!                 └ an incident that is still open
+//!  after:   anchor 4 5 6 7 8 9 …     the anchor: up to 3, its hash and that of 4, who, why, the digest of
+//!           └ the state after 3                  that state and of the anchor before; signed
+//! ```
+//!
+//! ```
+//! use salve_healer::{Wall, Who};
+//! use salve_journal::prune::{HmacKey, Pruning};
+//! use salve_journal::{SqliteConfig, SqliteJournal};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let secret = [7; 32];
+//! let key = HmacKey::new("2026", secret)?;
+//! let file = folder.path().join("journal.db");
+//! let journal = SqliteJournal::open(&SqliteConfig::new(file).with_verifier(key.clone()))?;
+//!
+//! let a_year_ago = Wall(1_767_225_600_000);
+//! let order = Pruning::new(a_year_ago, Who::Person("ada".into()), "kept for a year");
+//! let pruned = journal.prune(&order, &key).await?;
+//! assert_eq!(pruned.removed, 0, "there was nothing");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A key that is kept elsewhere, as in a service for keys, is a [`Signer`]; who may only verify is a
+//! [`Verifier`].
 
 mod anchor;
 mod hmac;
