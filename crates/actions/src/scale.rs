@@ -108,8 +108,8 @@ impl Scale {
         Self { name, meta, group: Arc::new(group), change, least, most }
     }
 
-    /// Says what it costs, how long its change lasts, and so on. What is known of it stays; that it
-    /// takes capacity can be said of one that sets a number.
+    /// Says what it costs, how long its change lasts, and so on. What is known of it stays; of one that
+    /// sets a number only its user knows whether that takes capacity.
     #[must_use]
     pub fn with_meta(mut self, meta: ActionMeta) -> Self {
         self.meta = self.meta.with_said(meta);
