@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use salve::actions::disk::{Clean, Rule};
 use salve::actions::process::{ProcessId, Terminate};
@@ -93,7 +93,7 @@ impl Stage {
     }
 
     /// Waits until it is repaired, and reads in the journal's file that this is what has happened.
-    async fn is_repaired(self, name: &'static str) -> Vec<Record> {
+    async fn repaired(self, name: &'static str) -> Vec<Record> {
         self.reaches("repaired", || self.healer.statistics().totals.repaired == 1).await;
         self.reaches("healthy again", || self.health.state(name) == Some(State::Healthy)).await;
         assert_eq!(self.healer.statistics().totals.started, 1, "once");
@@ -144,7 +144,7 @@ async fn a_killed_postgresql_is_brought_back() {
     let repair = repair.with_meta(restarts());
     let stage = Stage::new(own.path(), "database", Kind::Database, check, repair).await;
     postgres.lock().await.kill().await.unwrap();
-    let story = stage.is_repaired("database").await;
+    let story = stage.repaired("database").await;
     assert!(story.iter().any(|it| it.why == "PostgreSQL was started"), "{story:#?}");
 }
 
@@ -169,7 +169,7 @@ async fn a_killed_redis_is_brought_back() {
     let repair = repair.with_meta(restarts());
     let stage = Stage::new(own.path(), "store", Kind::Service, check, repair).await;
     redis.lock().await.kill().await.unwrap();
-    stage.is_repaired("store").await;
+    stage.repaired("store").await;
 }
 
 /// A process that writes a line again and again, each of which is a heartbeat.
@@ -224,7 +224,7 @@ async fn a_stuck_worker_is_ended_by_pid_and_start_and_started_anew() {
     let repair = Chain::new("repair", steps).unwrap().with_pause(ms(50)).unwrap();
     let stage = Stage::new(own.path(), "worker", Kind::Service, heart.clone(), repair).await;
     current.lock().unwrap().freeze().unwrap();
-    let story = stage.is_repaired("worker").await;
+    let story = stage.repaired("worker").await;
     let ended = format!("process {} was killed", stuck.pid);
     assert!(story.iter().any(|it| it.why.contains(&ended)), "{story:#?}");
     assert_ne!(current.lock().unwrap().id(), stuck.pid);
@@ -272,7 +272,7 @@ async fn a_full_file_system_is_cleaned_up() {
 fn write(file: &Path, bytes: usize, age: Duration) -> io::Result<()> {
     let mut open = File::create(file)?;
     open.write_all(&vec![b'x'; bytes])?;
-    open.set_modified(SystemTime::now() - age)
+    open.set_modified(open.metadata()?.modified()? - age)
 }
 
 async fn cleaned_up(disk: &Path, own: &Path) {
@@ -304,7 +304,7 @@ async fn cleaned_up(disk: &Path, own: &Path) {
     let full = (0..10_000).find_map(|_| shop.write_all(&page).err()).expect("it gets full");
     assert_eq!(full.kind(), io::ErrorKind::StorageFull);
 
-    let story = stage.is_repaired("disk").await;
+    let story = stage.repaired("disk").await;
     let told = |it: &Record| it.why.contains("health says failed: used space is");
     assert!(story.iter().any(told), "{story:#?}");
     let gone = |file: &str| !disk.join(file).exists();

@@ -146,6 +146,6 @@ mod tests {
         let both = known.with_said(said.with_approval("change"));
         assert!(both.idempotent && both.restarts && both.destructive);
         assert!(!both.reversible && !both.reduces_capacity);
-        assert_eq!((both.lasts, both.approval.as_deref()), (Some(lasts), Some("change")));
+        assert_eq!((both.lasts, both.approval), (Some(lasts), Some("change".into())));
     }
 }

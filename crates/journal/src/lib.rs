@@ -55,7 +55,7 @@
 //!
 //! **The history** of the whole family is another file, with other rules: `history::History`.
 //!
-//! Features: `sqlite` (default). [`MemoryJournal`] is always there.
+//! Features: `sqlite` (default), `ed25519`. [`MemoryJournal`] is always there.
 
 mod chain;
 #[cfg(feature = "sqlite")]

@@ -349,6 +349,35 @@ async fn a_pruned_journal_opens_for_the_right_key_alone() {
     assert!(place.open().is_ok());
 }
 
+#[cfg(feature = "ed25519")]
+#[tokio::test]
+async fn who_can_only_verify_opens_what_another_has_signed() {
+    use salve_journal::prune::{Ed25519Key, Ed25519Public};
+
+    let signer = Ed25519Key::new("2026", &[7; 32]);
+    let public = Ed25519Public::new("2026", signer.public().as_bytes()).unwrap();
+    let place = Place::new();
+    let config = || place.config().with_verifier(public.clone());
+    let journal = SqliteJournal::open(&config()).unwrap();
+    journal.append(&lives()[0]).await.unwrap();
+    let forged = Err(JournalError::Anchor { seq: 29, fault: AnchorFault::Forged });
+    for other in [Ed25519Key::new("2026", &[8; 32]), Ed25519Key::new("2025", &[7; 32])] {
+        assert_eq!(journal.prune(&order(30), &other).await, forged);
+    }
+    assert_eq!(journal.prune(&order(30), &signer).await.unwrap().removed, 29);
+    drop(journal);
+    let journal = SqliteJournal::open(&config()).unwrap();
+    assert_eq!(replayed(&journal).await, applied(&lives()[0]));
+    drop(journal);
+    place.meddle("UPDATE anchor SET body = replace(body, 'ada', 'eve')");
+    let opened = SqliteJournal::open(&config()).map(|_| ());
+    assert_eq!(opened, Err(JournalError::Anchor { seq: 0, fault: AnchorFault::Forged }));
+    // The neutral element takes what anybody signs.
+    let weak = Ed25519Public::new("weak", &std::array::from_fn(|at| u8::from(at == 0)));
+    assert_eq!(weak.unwrap_err().field(), "public key");
+    assert!(!format!("{signer:?} {public:?}").contains('7'), "{signer:?}");
+}
+
 /// A service that keeps the key, and does not sign.
 struct Refuses;
 

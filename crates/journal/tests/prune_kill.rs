@@ -5,12 +5,14 @@
 #![cfg(all(feature = "sqlite", unix))]
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
 use salve_healer::{BoxFuture, Condition, Fact, Journal, Record, State, Target, Time, Wall, Who};
 use salve_journal::prune::{HmacKey, Pruning, Signature, Signer};
 use salve_journal::{SqliteConfig, SqliteJournal};
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
 
 const FOLDER: &str = "PRUNE_FOLDER";
 const SIGNS_UNTIL: &str = "PRUNE_SIGNS_UNTIL";
@@ -37,7 +39,7 @@ impl Signer for Mortal {
 fn record(seq: u64) -> Record {
     let fact = match seq {
         1 => Fact::TargetSet(Target::new("api", "service")),
-        _ if seq % 3 == 0 => {
+        _ if seq.is_multiple_of(3) => {
             Fact::Observed { target: "api".into(), condition: Condition::Unhealthy }
         }
         _ => Fact::Observed { target: "api".into(), condition: Condition::Healthy },
@@ -80,68 +82,62 @@ fn child() {
 fn spawn(folder: &Path) -> Command {
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child.args(["--exact", "child"]).env(FOLDER, folder).env_remove(SIGNS_UNTIL);
-    child.stdout(Stdio::null()).stderr(Stdio::null());
+    child.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     child
 }
 
 /// What is in the file, once it was verified: the last record that was removed, and the last there is.
-fn found(folder: &Path) -> (u64, u64) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(async {
-        let journal = open(folder);
-        let mut state = journal.base().await.expect("a base");
-        let removed = state.seq();
-        let anchor = journal.anchor().await.expect("readable").map(|it| it.read().expect("known"));
-        assert_eq!(anchor.map_or(0, |it| it.seq), removed);
-        for record in journal.read(0, usize::MAX).await.expect("records") {
-            state.apply(&record).expect("it follows");
-        }
-        let head = journal.head().await.expect("a head");
-        let mut expected = State::new();
-        (1..=head.seq).for_each(|seq| expected.apply(&record(seq)).expect("it follows"));
-        assert_eq!(state, expected);
-        (removed, head.seq)
-    })
-}
-
-fn until(deadline: Instant, what: &str, mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what}: not in time");
-        std::thread::sleep(Duration::from_millis(2));
+async fn found(folder: &Path) -> (u64, u64) {
+    let journal = open(folder);
+    let mut state = journal.base().await.expect("a base");
+    let removed = state.seq();
+    let anchor = journal.anchor().await.expect("readable").map(|it| it.read().expect("known"));
+    assert_eq!(anchor.map_or(0, |it| it.seq), removed);
+    for record in journal.read(0, usize::MAX).await.expect("records") {
+        state.apply(&record).expect("it follows");
     }
+    let head = journal.head().await.expect("a head");
+    let mut expected = State::new();
+    (1..=head.seq).for_each(|seq| expected.apply(&record(seq)).expect("it follows"));
+    assert_eq!(state, expected);
+    (removed, head.seq)
 }
 
-/// Ends a child that has written, at some moment.
-fn kill(mut child: Child, head: &Path, wait: Duration) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+/// Waits until a child has written, and kills it some time after that.
+async fn kill(mut child: Child, head: &Path, wait: Duration) {
     let before = std::fs::read(head).ok();
-    until(deadline, "the child writes", || std::fs::read(head).ok() != before);
-    std::thread::sleep(wait);
-    child.kill().expect("it runs");
-    child.wait().expect("it ends");
+    let writes = async {
+        while std::fs::read(head).ok() == before {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), writes).await.expect("the child writes in time");
+    sleep(wait).await;
+    child.kill().await.expect("it runs");
 }
 
-#[test]
-fn killed_at_any_moment_it_has_pruned_everything_or_nothing() {
+#[tokio::test]
+async fn killed_at_any_moment_it_has_pruned_everything_or_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let head = folder.path().join("head.json");
     let (mut removed, mut last) = (0, 0);
     for round in 0..20 {
         let child = spawn(folder.path()).spawn().expect("it starts");
         // Uneven steps over some rounds of writing and pruning.
-        kill(child, &head, Duration::from_micros(round * 1_730));
-        let (pruned, end) = found(folder.path());
+        kill(child, &head, Duration::from_micros(round * 1_730)).await;
+        let (pruned, end) = found(folder.path()).await;
         assert!(pruned >= removed && end > last, "{pruned} {removed} {end} {last}");
         (removed, last) = (pruned, end);
     }
     assert!(removed > 100, "{removed}");
 }
 
-#[test]
-fn a_death_while_it_is_signed_removes_nothing() {
+#[tokio::test]
+async fn a_death_while_it_is_signed_removes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Nothing is old the first time, so it is the second signature of the fourth pruning.
-    let died = spawn(folder.path()).env(SIGNS_UNTIL, "2").status().expect("it starts");
-    assert!(!died.success());
-    assert_eq!(found(folder.path()), (24, 75));
+    // Nothing is old the first time, so its second signature is that of the third pruning.
+    let mut child = spawn(folder.path()).env(SIGNS_UNTIL, "2").spawn().expect("it starts");
+    let died = timeout(Duration::from_secs(20), child.wait()).await.expect("it ends in time");
+    assert!(!died.expect("a status").success());
+    assert_eq!(found(folder.path()).await, (24, 75));
 }

@@ -12,8 +12,7 @@ use super::anchor::{Signature, Signer, Verifier};
 /// Signs and verifies by HMAC-SHA-256 (RFC 2104).
 ///
 /// Whoever can verify with it can sign as well: keep it where fewer people may read than may write the
-/// journal. Where the host that runs the healer shall not be able to sign, implement [`Verifier`] with
-/// a public key and [`Signer`] elsewhere.
+/// journal. Where the host that runs the healer shall not be able to sign, use the feature `ed25519`.
 #[derive(Clone)]
 pub struct HmacKey {
     name: Name,

@@ -28,10 +28,12 @@
 //! # }
 //! ```
 //!
-//! A key that is kept elsewhere, as in a service for keys, is a [`Signer`]; who may only verify is a
-//! [`Verifier`].
+//! With the feature `ed25519` the healer's host needs no key that signs, but a public one. A key that is
+//! kept elsewhere, as in a service for keys, is a [`Signer`] of your own; what verifies, a [`Verifier`].
 
 mod anchor;
+#[cfg(feature = "ed25519")]
+mod ed25519;
 mod hmac;
 mod survey;
 
@@ -39,6 +41,8 @@ use salve_core::{Check, ConfigError};
 use salve_healer::{BoxFuture, Digest, Journal, JournalError, State, Wall, Who};
 
 pub use anchor::{Anchor, Signature, Signed, Signer, Verifier};
+#[cfg(feature = "ed25519")]
+pub use ed25519::{Ed25519Key, Ed25519Public};
 pub use hmac::HmacKey;
 pub use survey::Matter;
 

@@ -78,7 +78,7 @@ fn respond(store: &mut Store, asked: &Asked<'_>) -> Result<Value, Refusal> {
         "GET" if !asked.query.is_empty() => refuse(400, "BadRequest", "unknown parameters"),
         "GET" if place.scale => Ok(scale_of(&found)),
         "GET" => Ok(found),
-        "PATCH" => change(store, asked, &place, found),
+        "PATCH" => change(store, asked, &place, &found),
         "DELETE" if place.plural == "pods" => delete(store, asked, &place, &found),
         _ => refuse(405, "MethodNotAllowed", "the server does not allow this method"),
     }
@@ -152,7 +152,7 @@ fn change(
     store: &mut Store,
     asked: &Asked<'_>,
     place: &Place<'_>,
-    found: Value,
+    found: &Value,
 ) -> Result<Value, Refusal> {
     let strategic = match asked.content_type {
         "application/strategic-merge-patch+json" if !place.scale => true,
@@ -168,7 +168,7 @@ fn change(
     if !wanted.is_object() {
         return refuse(400, "BadRequest", "a patch is an object");
     }
-    preconditions(place, &wanted["metadata"], &found)?;
+    preconditions(place, &wanted["metadata"], found)?;
     let mut changed = found.clone();
     if place.scale {
         let replicas = &wanted["spec"]["replicas"];
@@ -195,7 +195,7 @@ fn change(
     if dry {
         return Ok(if place.scale { scale_of(&changed) } else { changed });
     }
-    if changed != found {
+    if changed != *found {
         let part = if place.scale { "/scale" } else { "" };
         store.effects.push(format!("patch {}/{}{part}", place.plural, place.name));
     }

@@ -73,9 +73,9 @@ fn quantity(value: &Value) -> Option<u64> {
     Some(match &text[digits.len()..] {
         "m" => number,
         "" => number * 1_000,
-        "Ki" => number * 1_000 << 10,
-        "Mi" => number * 1_000 << 20,
-        "Gi" => number * 1_000 << 30,
+        "Ki" => (number * 1_000) << 10,
+        "Mi" => (number * 1_000) << 20,
+        "Gi" => (number * 1_000) << 30,
         _ => return None,
     })
 }
