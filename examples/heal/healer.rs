@@ -25,7 +25,7 @@ const fn ms(ms: u64) -> Duration {
 
 /// Where everything is written down before it is done.
 pub(crate) fn journal(dir: &Path) -> SqliteConfig {
-    SqliteConfig::new(dir.join("healer.db")).with_anchor(dir.join("healer.head"))
+    SqliteConfig::new(dir.join("healer.db")).with_head(dir.join("healer.head"))
 }
 
 /// Starts a healer for this house.

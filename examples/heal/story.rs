@@ -27,7 +27,7 @@ pub(crate) struct Story {
 /// Opens the journal anew, which verifies its chain and its head, and reads it to its end.
 pub(crate) async fn read(config: &SqliteConfig, struck: &[Struck]) -> Result<Story, Failure> {
     let journal = SqliteJournal::open(config)?;
-    let (mut state, mut records) = (State::new(), Vec::new());
+    let (mut state, mut records) = (journal.base().await?, Vec::new());
     loop {
         let page = journal.read(state.seq(), 1_000).await?;
         if page.is_empty() {

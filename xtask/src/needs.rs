@@ -28,6 +28,9 @@ const NEEDS: &[Need] = &[
     Need { program: "dbus.socket", package: "dbus-user-session" },
     // Containers that are restarted for real.
     Need { program: "dockerd", package: "docker.io" },
+    // A file system of its own that gets full.
+    Need { program: "mount", package: "mount" },
+    Need { program: "unshare", package: "util-linux" },
     // What a program asks of the system, and in which order.
     Need { program: "strace", package: "strace" },
 ];

@@ -53,13 +53,7 @@ impl PullLever {
     /// Says what it costs, how long its change lasts, and so on. What is known of the levers stays.
     #[must_use]
     pub fn with_meta(mut self, meta: ActionMeta) -> Self {
-        let known = &self.meta;
-        self.meta = ActionMeta {
-            idempotent: known.idempotent,
-            reversible: known.reversible,
-            reduces_capacity: known.reduces_capacity,
-            ..meta
-        };
+        self.meta = self.meta.with_said(meta);
         self
     }
 

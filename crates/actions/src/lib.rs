@@ -33,6 +33,7 @@
 //! | `docker::Restart` | `docker` | restarts a container; `docker::Group` is a group to scale |
 //! | `escalate::Notify` | `escalate` | tells people, or asks one to act |
 //! | `http::Call` | `http` | sends a request |
+//! | `kubernetes::RestartPod` | `kubernetes` | deletes a pod that comes back; `kubernetes::Rollout` restarts all pods of a workload, `kubernetes::SetLimits` sets what a container may use, `kubernetes::Replicas` is a group to scale |
 //! | `process::Terminate` | `process` | ends a process, by number and start |
 //! | `site::Site` | `command`, `http`, `systemd` | a chain that recovers a web site |
 //! | `systemd::UnitJob` | `systemd` | starts, stops, restarts or reloads a unit |
@@ -53,7 +54,8 @@
 //! `Debug` text.
 //!
 //! Features: each action that needs a further crate is a feature of its name, and so is each channel of
-//! `escalate`; none is on by default. `systemd` needs Rust 1.89.
+//! `escalate`; `serde` reads settings from files and writes them. None is on by default. `systemd` needs Rust 1.89.
+//! `kubernetes` asks the program to choose the version of the cluster, see there.
 
 pub mod cache;
 mod chain;
@@ -68,6 +70,8 @@ pub mod escalate;
 pub mod failover;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod lever;
 pub mod pool;
 #[cfg(feature = "process")]

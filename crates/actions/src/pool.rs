@@ -54,7 +54,7 @@ impl ResetPool {
     /// Says what it costs, and so on. It stays idempotent, and nothing takes it back.
     #[must_use]
     pub fn with_meta(mut self, meta: ActionMeta) -> Self {
-        self.meta = ActionMeta { idempotent: true, reversible: false, ..meta };
+        self.meta = self.meta.with_said(meta);
         self
     }
 }

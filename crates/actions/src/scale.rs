@@ -16,6 +16,19 @@ pub trait Scalable: Send + Sync {
 
     /// Sees to it that there are so many; twice is as once.
     fn scale(&self, to: u32) -> BoxFuture<'_, Result<(), Failure>>;
+
+    /// As [`scale`](Self::scale), for something that marks its changes with their order, and refuses one
+    /// whose lease is over. By default it does not.
+    fn scale_for<'a>(&'a self, to: u32, order: &'a Order) -> BoxFuture<'a, Result<(), Failure>> {
+        let _ = order;
+        self.scale(to)
+    }
+
+    /// Whether it would take such a change, without making it. By default nobody asks.
+    fn rehearse(&self, to: u32) -> BoxFuture<'_, Result<(), Failure>> {
+        let _ = to;
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// How many instances there are to be.
@@ -95,15 +108,11 @@ impl Scale {
         Self { name, meta, group: Arc::new(group), change, least, most }
     }
 
-    /// Says what it costs, how long its change lasts, and so on. What is known of it stays; that it
-    /// takes capacity can be said of one that sets a number.
+    /// Says what it costs, how long its change lasts, and so on. What is known of it stays; of one that
+    /// sets a number only its user knows whether that takes capacity.
     #[must_use]
     pub fn with_meta(mut self, meta: ActionMeta) -> Self {
-        let reduces_capacity = match self.change {
-            Change::To(_) => meta.reduces_capacity,
-            _ => self.meta.reduces_capacity,
-        };
-        self.meta = ActionMeta { idempotent: true, reversible: true, reduces_capacity, ..meta };
+        self.meta = self.meta.with_said(meta);
         self
     }
 
@@ -146,7 +155,9 @@ impl Action for Scale {
     fn preview<'a>(&'a self, _: &'a Order) -> BoxFuture<'a, Result<Vec<String>, Failure>> {
         Box::pin(async move {
             let now = self.group.count().await?;
-            Ok(vec![format!("scale from {now} to {}", self.wanted(now)?)])
+            let wanted = self.wanted(now)?;
+            self.group.rehearse(wanted).await?;
+            Ok(vec![format!("scale from {now} to {wanted}")])
         })
     }
 
@@ -165,7 +176,7 @@ impl Action for Scale {
     fn execute<'a>(&'a self, order: &'a Order) -> BoxFuture<'a, Result<Report, Failure>> {
         Box::pin(async move {
             let wanted = self.wanted_for(order).await?;
-            self.group.scale(wanted).await?;
+            self.group.scale_for(wanted, order).await?;
             Ok(Report { done: vec![format!("scaled to {wanted}")] })
         })
     }
@@ -182,13 +193,13 @@ impl Action for Scale {
 
     fn roll_back<'a>(
         &'a self,
-        _: &'a Order,
+        order: &'a Order,
         before: &'a Captured,
     ) -> BoxFuture<'a, Result<Report, Failure>> {
         Box::pin(async move {
             let unknown = || Failure::permanent("nobody knows how many there were");
             let before = number(before).ok_or_else(unknown)?;
-            self.group.scale(before).await?;
+            self.group.scale_for(before, order).await?;
             Ok(Report { done: vec![format!("scaled back to {before}")] })
         })
     }

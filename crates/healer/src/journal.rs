@@ -5,6 +5,7 @@ use std::fmt;
 use crate::action::BoxFuture;
 use crate::plan::Digest;
 use crate::record::Record;
+use crate::state::State;
 
 /// Where records are kept: append-only, in the order of their numbers, without a gap.
 ///
@@ -23,6 +24,12 @@ pub trait Journal: Send + Sync {
     /// The last record's number and the hash of the chain up to it. Kept elsewhere as well, it
     /// tells whether the tail was cut off.
     fn head(&self) -> BoxFuture<'_, Result<Head, JournalError>>;
+
+    /// What follows from the records that were pruned, which the first that is left goes on from. By
+    /// default none were.
+    fn base(&self) -> BoxFuture<'_, Result<State, JournalError>> {
+        Box::pin(async { Ok(State::new()) })
+    }
 }
 
 /// The end of a journal.
@@ -59,6 +66,41 @@ pub enum JournalError {
         /// The last record that is there.
         last: u64,
     },
+    /// Records were removed from the beginning, and the anchor that has to answer for them does not.
+    Anchor {
+        /// The last record that was removed, as far as is known.
+        seq: u64,
+        /// What is wrong.
+        fault: AnchorFault,
+    },
+}
+
+/// What is wrong with an anchor, which a pruned journal begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AnchorFault {
+    /// There is none, or not all of them.
+    Missing,
+    /// There is nobody who could verify its signature.
+    Unverifiable,
+    /// Its signature is wrong, or what it has signed was changed.
+    Forged,
+    /// The records do not begin where it ends.
+    Moved,
+    /// It is not this journal's.
+    Foreign,
+}
+
+impl fmt::Display for AnchorFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Missing => "there is no anchor",
+            Self::Unverifiable => "nobody was given to verify its anchor",
+            Self::Forged => "its anchor is forged",
+            Self::Moved => "its anchor was moved",
+            Self::Foreign => "its anchor is another journal's",
+        })
+    }
 }
 
 impl fmt::Display for JournalError {
@@ -72,6 +114,9 @@ impl fmt::Display for JournalError {
             }
             Self::Conflict { last } => {
                 write!(f, "somebody else has written to the journal: it is at record {last}")
+            }
+            Self::Anchor { seq, fault } => {
+                write!(f, "the journal was pruned up to record {seq}, but {fault}")
             }
         }
     }

@@ -98,7 +98,7 @@ pub use due::due;
 pub use hold::{Hold, HoldReason};
 pub use incident::{Force, Incident, IncidentId, Opening, Proof, Resolution, Run, Subject, Tried};
 pub use intake::{Intake, Report, intake, is_plausible, suppressed_by};
-pub use journal::{Head, Journal, JournalError};
+pub use journal::{AnchorFault, Head, Journal, JournalError};
 pub use kind::{Evidence, Kind, Severity};
 pub use lease::{Grant, Lease, LeaseError};
 pub use meta::ActionMeta;

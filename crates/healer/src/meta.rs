@@ -107,6 +107,20 @@ impl ActionMeta {
         self
     }
 
+    /// What is known of an action, and what its user says of it: whether it can be repeated and undone
+    /// stays as it is known, it is as drastic as either says, and the rest is as it is said.
+    #[must_use]
+    pub fn with_said(self, said: Self) -> Self {
+        Self {
+            idempotent: self.idempotent,
+            reversible: self.reversible,
+            destructive: self.destructive || said.destructive,
+            restarts: self.restarts || said.restarts,
+            reduces_capacity: self.reduces_capacity || said.reduces_capacity,
+            ..said
+        }
+    }
+
     /// Whether it can do harm where the diagnosis is wrong: it destroys, restarts, or takes capacity.
     #[must_use]
     pub const fn is_drastic(&self) -> bool {
@@ -117,5 +131,21 @@ impl ActionMeta {
     #[must_use]
     pub const fn is_irreversible(&self) -> bool {
         self.destructive && !self.reversible
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_makes_an_action_graver_and_no_better_than_it_is() {
+        let known = ActionMeta::default().idempotent().restarts();
+        let lasts = Duration::from_secs(60);
+        let said = ActionMeta::default().reversible().destructive().lasting(lasts);
+        let both = known.with_said(said.with_approval("change"));
+        assert!(both.idempotent && both.restarts && both.destructive);
+        assert!(!both.reversible && !both.reduces_capacity);
+        assert_eq!((both.lasts, both.approval), (Some(lasts), Some("change".into())));
     }
 }

@@ -170,6 +170,10 @@ async fn inv_40_people_are_answered_while_every_worker_is_blocked() {
     told.await;
 
     gates.lock().unwrap().clear();
+    let told = until("it says that it has ended after all", || {
+        std::iter::from_fn(|| stuck.try_next()).find(|it| it.event == Event::Freed(plan))
+    });
+    told.await;
     until("the forced action runs", || healer.state().incident(id)?.first_action).await;
     healer.shut_down();
     tokio::task::spawn_blocking(|| thread.join().unwrap()).await.unwrap();

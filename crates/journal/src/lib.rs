@@ -15,7 +15,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let folder = tempfile::tempdir()?;
 //! let config = SqliteConfig::new(folder.path().join("journal.db"))
-//!     .with_anchor(folder.path().join("head.json"));
+//!     .with_head(folder.path().join("head.json"));
 //! let journal = SqliteJournal::open(&config)?;
 //!
 //! let mut state = State::new();
@@ -39,8 +39,13 @@
 //!
 //! **Found out** when a journal is opened: a record that was changed, removed, added or moved, by the
 //! chain of hashes; a tail that was cut off, by the head that is kept in a file of its own
-//! ([`SqliteConfig::with_anchor`]). Somebody who may write both can forge both: keep the head where
+//! ([`SqliteConfig::with_head`]). Somebody who may write both can forge both: keep the head where
 //! fewer people may write.
+//!
+//! **Pruned**, a journal loses its oldest records, as far as they are about nothing that is not over, and
+//! begins with a signed anchor: what was removed, by whom and why, and the state that followed from it
+//! ([`SqliteJournal::prune`]). A journal whose anchor is missing, forged, moved or another journal's
+//! cannot be opened.
 //!
 //! **Faults**: a full disk, a locked file or one that is read-only is
 //! [`JournalError::Unwritable`](salve_healer::JournalError), a damaged one
@@ -50,14 +55,15 @@
 //!
 //! **The history** of the whole family is another file, with other rules: `history::History`.
 //!
-//! Features: `sqlite` (default). [`MemoryJournal`] is always there.
+//! Features: `sqlite` (default), `ed25519`. [`MemoryJournal`] is always there.
 
-#[cfg(feature = "sqlite")]
-mod anchor;
 mod chain;
 #[cfg(feature = "sqlite")]
 pub mod history;
+#[cfg(feature = "sqlite")]
+mod kept;
 mod memory;
+pub mod prune;
 mod redaction;
 #[cfg(feature = "sqlite")]
 mod sqlite;

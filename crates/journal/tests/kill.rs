@@ -90,7 +90,7 @@ fn effects(folder: &Path) -> Vec<String> {
 }
 
 fn config(folder: &Path) -> SqliteConfig {
-    SqliteConfig::new(folder.join("journal.db")).with_anchor(folder.join("head.json"))
+    SqliteConfig::new(folder.join("journal.db")).with_head(folder.join("head.json"))
 }
 
 /// Heals until the incident has ended or a person is called. The target works once the effect was applied.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
-use salve_healer::{Fact, Journal, JournalError, Record, Time, Wall, Who};
+use salve_healer::{AnchorFault, Fact, Journal, JournalError, Record, Time, Wall, Who};
 use salve_journal::{MemoryJournal, SqliteConfig, SqliteJournal};
 use tempfile::TempDir;
 
@@ -33,7 +33,7 @@ impl Place {
 
     fn config(&self) -> SqliteConfig {
         SqliteConfig::new(self.0.path().join("journal.db"))
-            .with_anchor(self.0.path().join("head.json"))
+            .with_head(self.0.path().join("head.json"))
             .with_busy_timeout(std::time::Duration::from_millis(50))
     }
 
@@ -100,17 +100,20 @@ async fn a_gap_a_repetition_and_a_second_writer_are_refused_whole() {
 
 #[tokio::test]
 async fn inv_46_any_edit_removal_or_reorder_is_found_when_it_is_opened() {
-    for (meddling, first_wrong) in [
-        ("UPDATE record SET body = replace(body, 'of 2', 'of 9') WHERE seq = 2", 2),
-        ("UPDATE record SET hash = zeroblob(32) WHERE seq = 4", 4),
-        ("DELETE FROM record WHERE seq = 1", 1),
-        ("DELETE FROM record WHERE seq = 3", 3),
-        ("UPDATE record SET seq = -seq WHERE seq IN (2, 3)", 1),
+    let tampered = |seq| JournalError::Tampered { seq };
+    // Where nothing was pruned, a beginning that is missing lacks an anchor.
+    let headless = JournalError::Anchor { seq: 1, fault: AnchorFault::Missing };
+    for (meddling, found) in [
+        ("UPDATE record SET body = replace(body, 'of 2', 'of 9') WHERE seq = 2", tampered(2)),
+        ("UPDATE record SET hash = zeroblob(32) WHERE seq = 4", tampered(4)),
+        ("DELETE FROM record WHERE seq = 1", headless),
+        ("DELETE FROM record WHERE seq = 3", tampered(3)),
+        ("UPDATE record SET seq = -seq WHERE seq IN (2, 3)", tampered(1)),
     ] {
         let place = Place::filled(5).await;
         place.meddle(meddling);
         let opened = place.open().map(|_| ());
-        assert_eq!(opened, Err(JournalError::Tampered { seq: first_wrong }), "{meddling}");
+        assert_eq!(opened, Err(found), "{meddling}");
     }
 }
 
@@ -122,7 +125,7 @@ async fn a_tail_that_was_cut_off_is_found_by_the_head_kept_elsewhere() {
     assert_eq!(opened, Err(JournalError::Truncated { last: 3, expected: 5 }));
 
     // Without the head elsewhere nobody can know.
-    let alone = SqliteConfig { anchor: None, ..place.config() };
+    let alone = SqliteConfig { head: None, ..place.config() };
     assert_eq!(SqliteJournal::open(&alone).unwrap().head().await.unwrap().seq, 3);
 }
 
@@ -130,7 +133,7 @@ async fn a_tail_that_was_cut_off_is_found_by_the_head_kept_elsewhere() {
 async fn a_tail_that_was_written_anew_is_found_by_the_head_kept_elsewhere() {
     let place = Place::filled(5).await;
     place.meddle("DELETE FROM record WHERE seq = 5");
-    let alone = SqliteConfig { anchor: None, ..place.config() };
+    let alone = SqliteConfig { head: None, ..place.config() };
     let forger = SqliteJournal::open(&alone).unwrap();
     let forged = Record { why: "nothing happened".to_owned(), ..record(5) };
     forger.append(&[forged, record(6)]).await.unwrap();
@@ -209,9 +212,9 @@ fn what_is_no_journal_is_not_touched() {
 async fn a_later_version_is_left_alone() {
     let place = Place::filled(1).await;
     let other = Connection::open(place.config().file).unwrap();
-    other.pragma_update(None, "user_version", 2).unwrap();
+    other.pragma_update(None, "user_version", 3).unwrap();
     drop(other);
-    let why = "it is of version 2, and this program knows 1".to_owned();
+    let why = "it is of version 3, and this program knows 2".to_owned();
     assert_eq!(place.open().map(|_| ()), Err(JournalError::Unreadable(why)));
 }
 

@@ -6,10 +6,13 @@
 //! salve_testkit::contract!(transparent, CircuitBreakerLayer::new(Config::default()).unwrap());
 //! ```
 //!
-//! With the feature `servers` it starts real servers: `salve_testkit::servers`.
+//! With the feature `servers` it starts real servers: `salve_testkit::servers`; with `kubernetes` one that
+//! speaks a part of that API: `salve_testkit::kubernetes`.
 
 pub mod contract;
 mod error;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 mod probe;
 #[cfg(feature = "servers")]
 pub mod servers;

@@ -61,13 +61,7 @@ impl FlushCache {
     /// Says what it costs, and so on. What is known of it stays.
     #[must_use]
     pub fn with_meta(mut self, meta: ActionMeta) -> Self {
-        let known = &self.meta;
-        self.meta = ActionMeta {
-            idempotent: known.idempotent,
-            reversible: known.reversible,
-            reduces_capacity: known.reduces_capacity,
-            ..meta
-        };
+        self.meta = self.meta.with_said(meta);
         self
     }
 

@@ -20,6 +20,8 @@ const BATCH: usize = 500;
 
 /// The settings of a Redis that is flushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct RedisConfig {
     /// Where it is, as `redis://user:password@host:port/database`. Default
     /// `redis://127.0.0.1:6379`.

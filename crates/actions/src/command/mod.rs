@@ -22,6 +22,8 @@ const ROOM: &str = "actions/command";
 /// `LC_ALL=C`, `SALVE_TARGET`, `SALVE_KEY` (the idempotency key) and `SALVE_TOKEN` (the lease's) in
 /// its environment, and nothing else of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Program {
     /// The absolute path.
     pub path: PathBuf,

@@ -19,6 +19,8 @@ const ROOM: &str = "actions/disk";
 
 /// What becomes of an old file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Fate {
     /// It is deleted.
     #[default]
@@ -28,16 +30,27 @@ pub enum Fate {
 }
 
 /// Which files of a folder are cleaned up, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Rule {
-    /// The folder, with all that is in it. An absolute path without links, at least two deep.
+    /// The folder, with all that is in it. An absolute path without links, at least two deep. Default
+    /// none; needed.
     pub root: PathBuf,
-    /// Names of files, such as `*.log`; at least one.
+    /// Names of files, such as `*.log`; at least one. Default none; needed.
     pub names: Vec<String>,
     /// Only files that were not changed for so long. Default 7 days; at least 1 min.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub older_than: Duration,
     /// What becomes of them.
     pub fate: Fate,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        let older_than = Duration::from_secs(7 * 24 * 60 * 60);
+        Self { root: PathBuf::new(), names: Vec::new(), older_than, fate: Fate::default() }
+    }
 }
 
 impl Rule {
@@ -48,8 +61,7 @@ impl Rule {
         names: impl IntoIterator<Item = N>,
     ) -> Self {
         let names = names.into_iter().map(Into::into).collect();
-        let older_than = Duration::from_secs(7 * 24 * 60 * 60);
-        Self { root: root.into(), names, older_than, fate: Fate::default() }
+        Self { root: root.into(), names, ..Self::default() }
     }
 
     /// Sets how long a file must not have been changed.

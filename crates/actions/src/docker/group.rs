@@ -15,6 +15,8 @@ use crate::scale::Scalable;
 
 /// The settings of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct GroupConfig {
     /// The labels that its containers have, each with its value. Default none; 1 to 16.
     pub labels: Vec<(String, String)>,
@@ -22,15 +24,22 @@ pub struct GroupConfig {
     pub socket: PathBuf,
     /// How long a container may take to end by itself before it is killed. Default 10 s; whole
     /// seconds, at most 10 min.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub patience: Duration,
+}
+
+impl Default for GroupConfig {
+    fn default() -> Self {
+        let (socket, patience) = (PathBuf::from(SOCKET), Duration::from_secs(10));
+        Self { labels: Vec::new(), socket, patience }
+    }
 }
 
 impl GroupConfig {
     /// The containers with this label.
     #[must_use]
     pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
-        let labels = vec![(label.into(), value.into())];
-        Self { labels, socket: PathBuf::from(SOCKET), patience: Duration::from_secs(10) }
+        Self { labels: vec![(label.into(), value.into())], ..Self::default() }
     }
 
     /// The containers of a service that Compose has made.

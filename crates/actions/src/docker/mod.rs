@@ -23,6 +23,8 @@ const SOCKET: &str = "/var/run/docker.sock";
 
 /// The settings of a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// The container's name or id: letters, digits, `_`, `.` and `-`; `{target}` alone is the target's
     /// name. Default `{target}`; at most 128 bytes.
@@ -31,6 +33,7 @@ pub struct Config {
     pub socket: PathBuf,
     /// How long the container may take to end by itself before it is killed. Default 10 s; whole
     /// seconds, at most 10 min.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub patience: Duration,
 }
 
@@ -160,7 +163,7 @@ impl Restart {
     /// Says what it costs, and so on. What is known of it stays.
     #[must_use]
     pub fn with_meta(mut self, meta: ActionMeta) -> Self {
-        self.meta = ActionMeta { idempotent: true, reversible: false, restarts: true, ..meta };
+        self.meta = self.meta.with_said(meta);
         self
     }
 

@@ -36,6 +36,8 @@ pub trait Channel: Send + Sync {
 
 /// The settings of a desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// How many messages may wait for each channel. Default 256; 1 to 65,536.
     pub most_waiting: usize,
@@ -43,6 +45,7 @@ pub struct Config {
     pub most_told: usize,
     /// How long a channel may take for a message, its own tries included. Default 2 min; 1 ms to
     /// 1 h.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub patience: Duration,
 }
 

@@ -70,11 +70,8 @@ impl Reader {
                 let text = "the journal is lost: nothing is repaired until a restart";
                 Some(own(text, Severity::Critical).with("why", why))
             }
-            Event::Stuck(plan) => {
-                let key = self.key(&format!("{plan}/stuck"));
-                let text = format!("the action of {plan} does not end");
-                Some(Alert::new(key, Severity::High, self.subject(), text))
-            }
+            Event::Stuck(plan) => Some(self.stuck(*plan, "does not end")),
+            Event::Freed(plan) => Some(self.stuck(*plan, "has ended after all").resolved()),
             _ => None,
         }
     }
@@ -146,6 +143,11 @@ impl Reader {
             }
             _ => None,
         }
+    }
+
+    fn stuck(&self, plan: PlanId, text: &str) -> Alert {
+        let text = format!("the action of {plan} {text}");
+        Alert::new(self.key(&format!("{plan}/stuck")), Severity::High, self.subject(), text)
     }
 
     fn switch(&self, text: &str) -> Alert {
@@ -232,7 +234,9 @@ mod tests {
         assert_eq!(read(Event::JournalUp), Some((resolved, key(), Severity::High)));
         assert_eq!(read(Event::JournalLost { why }), Some((raised, key(), Severity::Critical)));
         let stuck = read(Event::Stuck(PlanId(7))).unwrap();
-        assert_eq!((stuck.0, stuck.1), (raised, format!("shop/{}/stuck", PlanId(7))));
+        assert_eq!((stuck.0, &stuck.1), (raised, &format!("shop/{}/stuck", PlanId(7))));
+        let freed = read(Event::Freed(PlanId(7))).unwrap();
+        assert_eq!((freed.0, freed.1), (resolved, stuck.1), "the same matter, and its end");
         assert_eq!(read(Event::Refused { why: String::new() }), None);
 
         let tripped = Fact::KillSwitchTripped { failures: 4, outcomes: 10 };

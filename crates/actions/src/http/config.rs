@@ -8,6 +8,8 @@ use super::ROOM;
 
 /// The settings of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// Where to. `{target}` in it becomes the target's name, made safe for a URL. User and password
     /// are sent as basic authorization. Default none; needed.
@@ -21,9 +23,11 @@ pub struct Config {
     /// The statuses that say it is done. Default every one from 200 to 299; 100 to 999 each.
     pub statuses: Vec<u16>,
     /// The header for the idempotency key. Default `idempotency-key`; none leaves it out.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
     pub key_header: Option<String>,
     /// How long the answer may take. Default 10 s; 1 ms to 1 h. The step's own time limit holds
     /// besides.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub timeout: Duration,
 }
 

@@ -8,6 +8,8 @@ use super::ROOM;
 
 /// What is done to a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Job {
     /// Started, if it is not active. Rolled back, it is stopped again.
     Start,
@@ -52,6 +54,8 @@ impl Job {
 
 /// Which unit is meant, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Config {
     /// The unit with its type, such as `nginx.service`; `{target}` in it becomes the target's name. Default none;
     /// needed; at most 255 bytes.

@@ -46,14 +46,7 @@ impl UnitJob {
     /// Says what it costs, how long its change lasts, and so on. What is known of the job stays.
     #[must_use]
     pub fn with_meta(mut self, meta: ActionMeta) -> Self {
-        let known = self.job.meta();
-        self.meta = ActionMeta {
-            idempotent: known.idempotent,
-            reversible: known.reversible,
-            restarts: known.restarts,
-            reduces_capacity: known.reduces_capacity,
-            ..meta
-        };
+        self.meta = self.meta.with_said(meta);
         self
     }
 

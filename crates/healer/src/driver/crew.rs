@@ -55,8 +55,10 @@ pub(super) struct Crew {
     on: runtime::Handle,
     plans: HashMap<Id, PlanId>,
     workers: BTreeMap<PlanId, Worker>,
-    /// Tasks that no longer count and have not yet ended, since when.
+    /// Tasks that no longer count and have not yet ended, since when, and whether that was told.
     dismissed: HashMap<Id, (PlanId, Moment, bool)>,
+    /// Plans of which it was told that a task does not end, and that have none any more.
+    freed: Vec<PlanId>,
 }
 
 impl Crew {
@@ -67,6 +69,7 @@ impl Crew {
             plans: HashMap::new(),
             workers: BTreeMap::new(),
             dismissed: HashMap::new(),
+            freed: Vec::new(),
         }
     }
 
@@ -96,7 +99,11 @@ impl Crew {
                 Some(Ok((id, done))) => (id, Some(done)),
                 Some(Err(error)) => (error.id(), None),
             };
-            self.dismissed.remove(&id);
+            if let Some((plan, _, true)) = self.dismissed.remove(&id)
+                && !self.dismissed.values().any(|(other, _, told)| *told && *other == plan)
+            {
+                self.freed.push(plan);
+            }
             let Some(plan) = self.plans.remove(&id) else { continue };
             if self.workers.get(&plan).is_some_and(|worker| worker.task == id)
                 && let Some(worker) = self.workers.remove(&plan)
@@ -132,6 +139,12 @@ impl Crew {
             *plan
         });
         late.collect()
+    }
+
+    /// Plans of which it was told that a task does not end, and whose tasks have all ended since; each is
+    /// told once.
+    pub(super) fn freed(&mut self) -> Vec<PlanId> {
+        std::mem::take(&mut self.freed)
     }
 
     pub(super) fn stage(&self, plan: PlanId) -> Option<Stage> {

@@ -32,4 +32,6 @@ pub enum Event {
     },
     /// An action goes on although its time is over and it was told to end.
     Stuck(PlanId),
+    /// An action that was stuck has ended. What it has done since it was told to is not known.
+    Freed(PlanId),
 }

@@ -284,7 +284,7 @@ impl Driver {
 
 /// What follows from a journal.
 async fn replayed(journal: &dyn Journal) -> Result<State, OpenError> {
-    let mut state = State::new();
+    let mut state = journal.base().await.map_err(OpenError::Journal)?;
     loop {
         let page = journal.read(state.seq(), PAGE).await.map_err(OpenError::Journal)?;
         if page.is_empty() {

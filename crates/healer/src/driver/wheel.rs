@@ -230,7 +230,7 @@ impl Wheel {
         Rest::Until(first.map_or(tick, |first| first.min(tick)))
     }
 
-    /// Cuts short what takes too long, and tells what does not end even so.
+    /// Cuts short what takes too long, and tells what does not end even so, or has after all.
     async fn end_what_is_late(&mut self) {
         let now = clock::now();
         for plan in self.crew.overdue(now) {
@@ -238,6 +238,9 @@ impl Wheel {
         }
         for plan in self.crew.stuck(now) {
             self.book.tell(Event::Stuck(plan));
+        }
+        for plan in self.crew.freed() {
+            self.book.tell(Event::Freed(plan));
         }
     }
 

@@ -39,6 +39,7 @@ pub(crate) const MAX_NOTES: usize = 1_024;
 /// Applying the same records gives the same state, all at once, one by one, or continued from a
 /// state that was written and read again. What does not follow from the records before is refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
     pub(crate) seq: u64,
     pub(crate) at: Time,

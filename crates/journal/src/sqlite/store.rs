@@ -1,17 +1,20 @@
 //! The file itself: tables, transactions, and what its faults mean.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use salve_healer::{Digest, Head, JournalError, Record};
 
-use super::SqliteConfig;
-use crate::anchor::Anchor;
+use super::{SqliteConfig, pruned};
 use crate::chain::{self, EMPTY, Link};
+use crate::kept::KeptHead;
+use crate::prune::{self, Verifier};
 use crate::redaction::Redaction;
 
 /// Says in the file's header that it is a journal: `salv`.
 const APPLICATION: i32 = 0x7361_6c76;
 /// The version of the tables.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 const TABLES: &str = "
     CREATE TABLE record (
@@ -23,9 +26,10 @@ const TABLES: &str = "
 
 /// An open file, in the hands of one thread.
 pub(super) struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     redaction: Redaction,
-    anchor: Option<Anchor>,
+    kept: Option<KeptHead>,
+    pub(super) verifier: Option<Arc<dyn Verifier>>,
 }
 
 impl Store {
@@ -36,7 +40,8 @@ impl Store {
         let mut store = Self {
             connection,
             redaction: config.redaction.clone(),
-            anchor: config.anchor.as_deref().map(Anchor::new),
+            kept: config.head.as_deref().map(KeptHead::new),
+            verifier: config.verifier.clone(),
         };
         store.prepare()?;
         store.bound(config.max_bytes)?;
@@ -69,10 +74,13 @@ impl Store {
             return Err(JournalError::Unwritable("it takes no write-ahead log".to_owned()));
         }
         set("PRAGMA synchronous = FULL")?;
-        if is_new {
+        if version < VERSION {
             let begin = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
             let transaction = begin.map_err(unwritable)?;
-            transaction.execute_batch(TABLES).map_err(unwritable)?;
+            if is_new {
+                transaction.execute_batch(TABLES).map_err(unwritable)?;
+            }
+            transaction.execute_batch(pruned::TABLES).map_err(unwritable)?;
             for (pragma, value) in [("application_id", APPLICATION), ("user_version", VERSION)] {
                 transaction.pragma_update(None, pragma, value).map_err(unwritable)?;
             }
@@ -90,27 +98,40 @@ impl Store {
         self.connection.query_row(&set, [], |_| Ok(())).map_err(unwritable)
     }
 
-    /// Follows the chain from its beginning to the head that was kept elsewhere and to its end.
+    /// Follows the chain from its anchor, or from its beginning, to the head that was kept elsewhere
+    /// and to its end.
     fn verify(&self) -> Result<(), JournalError> {
-        let kept = self.anchor.as_ref().map(Anchor::read).transpose()?.flatten();
+        let kept = self.kept.as_ref().map(KeptHead::read).transpose()?.flatten();
+        let anchor = self.verified_anchor()?;
         let mut query = self
             .connection
             .prepare("SELECT seq, body, hash FROM record ORDER BY seq")
             .map_err(unreadable)?;
         let links = query.query_map([], link).map_err(unreadable)?;
-        let mut head = EMPTY;
+        let start = anchor.as_ref().map_or(EMPTY, |it| Head { seq: it.seq, hash: it.hash });
+        let mut head = start;
+        let differs =
+            |head: Head| kept.is_some_and(|it| it.seq == head.seq && it.hash != head.hash);
+        if differs(start) {
+            return Err(JournalError::Tampered { seq: start.seq });
+        }
         for link in links {
-            head = chain::follow(head, &link.map_err(unreadable)?)?;
-            if kept.is_some_and(|kept| kept.seq == head.seq && kept.hash != head.hash) {
+            let link = link.map_err(unreadable)?;
+            if head == start {
+                prune::begins(anchor.as_ref(), &link)?;
+            }
+            head = chain::follow(head, &link)?;
+            if differs(head) {
                 return Err(JournalError::Tampered { seq: head.seq });
             }
         }
-        match kept {
-            Some(kept) if kept.seq > head.seq => {
-                Err(JournalError::Truncated { last: head.seq, expected: kept.seq })
-            }
-            _ => Ok(()),
+        // Behind an anchor there always is a record.
+        let least = anchor.map_or(0, |anchor| anchor.seq + 1);
+        let expected = kept.map_or(0, |kept| kept.seq).max(least);
+        if expected > head.seq {
+            return Err(JournalError::Truncated { last: head.seq, expected });
         }
+        Ok(())
     }
 
     pub(super) fn append(&mut self, records: &[Record]) -> Result<Head, JournalError> {
@@ -130,8 +151,8 @@ impl Store {
         }
         transaction.commit().map_err(unwritable)?;
         let head = links.last().map_or(before, |last| Head { seq: last.seq, hash: last.hash });
-        if let Some(anchor) = &self.anchor {
-            anchor.write(head)?;
+        if let Some(kept) = &self.kept {
+            kept.write(head)?;
         }
         Ok(head)
     }
@@ -151,7 +172,7 @@ impl Store {
 }
 
 /// The last record's number and hash.
-fn end(connection: &Connection) -> Result<Head, JournalError> {
+pub(super) fn end(connection: &Connection) -> Result<Head, JournalError> {
     let query = "SELECT seq, body, hash FROM record ORDER BY seq DESC LIMIT 1";
     let mut query = connection.prepare_cached(query).map_err(unreadable)?;
     let last = query.query_row([], link).optional().map_err(unreadable)?;
@@ -163,10 +184,10 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
     Ok(Link { seq: seq.cast_unsigned(), body: row.get(1)?, hash: Digest(row.get(2)?) })
 }
 
-fn unwritable(error: impl std::fmt::Display) -> JournalError {
+pub(super) fn unwritable(error: impl std::fmt::Display) -> JournalError {
     JournalError::Unwritable(error.to_string())
 }
 
-fn unreadable(error: impl std::fmt::Display) -> JournalError {
+pub(super) fn unreadable(error: impl std::fmt::Display) -> JournalError {
     JournalError::Unreadable(error.to_string())
 }

@@ -20,6 +20,7 @@ pub fn trace(healer: &Handle) {
         }
         Event::Refused { why } => tracing::warn!(target: "salve::heal", why, "refused"),
         Event::Stuck(plan) => tracing::warn!(target: "salve::heal", %plan, "does not end"),
+        Event::Freed(plan) => tracing::info!(target: "salve::heal", %plan, "has ended after all"),
         _ => {}
     });
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A file that holds the last head. Best on another disk, or where fewer people may write.
 #[derive(Clone, Debug)]
-pub(crate) struct Anchor(PathBuf);
+pub(crate) struct KeptHead(PathBuf);
 
 #[derive(Serialize, Deserialize)]
 struct Written {
@@ -17,7 +17,7 @@ struct Written {
     hash: Digest,
 }
 
-impl Anchor {
+impl KeptHead {
     pub(crate) fn new(path: &Path) -> Self {
         Self(path.to_owned())
     }
