@@ -4,15 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::panic::panic_any;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use salve_core::{Moment, clock};
+use salve_core::Moment;
 
+use crate::clock;
 use crate::fault::Fault;
 use crate::injected::{Injected, MakeError, Tamper};
+use crate::repeat::Again;
 use crate::shared::{Held, Shared, Struck};
 
 pin_project! {
@@ -45,6 +47,8 @@ pin_project! {
 struct Blow<F: Future, M, T> {
     /// None for calls that never reach the service.
     inner: Option<Pin<Box<F>>>,
+    /// The second delivery. Never locked: the mutex only lends it to other threads.
+    again: Option<Mutex<Again>>,
     struck: Struck,
     errors: M,
     tamper: T,
@@ -60,6 +64,7 @@ type Wait = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 enum Phase<O> {
     Before(Wait),
     Inner,
+    Again(Option<O>),
     After(Wait, Option<O>),
 }
 
@@ -78,6 +83,7 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
         struck: Struck,
         errors: M,
         tamper: T,
+        again: Option<Again>,
         work: impl FnOnce() -> F,
     ) -> Self {
         let inner = match struck.strike.fault {
@@ -92,7 +98,9 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
             _ => Phase::Inner,
         };
         let (shared, held) = (Arc::clone(shared), Held::new(Arc::clone(shared)));
-        let blow = Blow { inner, struck, errors, tamper, phase, shared, began: None, _held: held };
+        let again = again.map(Mutex::new);
+        let blow =
+            Blow { inner, again, struck, errors, tamper, phase, shared, began: None, _held: held };
         Self { stage: Stage::Struck { blow: Box::new(blow) } }
     }
 }
@@ -138,15 +146,30 @@ where
         }
         if matches!(self.phase, Phase::Inner) {
             let began = *self.began.get_or_insert_with(clock::now);
-            let Poll::Ready(result) = inner.as_mut().poll(cx) else { return Poll::Pending };
+            let polled = inner.as_mut().poll(cx);
+            // Only now, so that the caller's own was the first to arrive.
+            poll_again(&mut self.again, cx);
+            let Poll::Ready(result) = polled else { return Poll::Pending };
             let now = clock::now();
             let target = match self.struck.strike.fault {
                 Fault::Late(_) => now.after(self.struck.strike.wait),
                 Fault::Slow(factor) => now.after(longer(now.since(began), factor)),
+                _ if self.again.is_some() => {
+                    self.phase = Phase::Again(Some(result));
+                    return Poll::Pending;
+                }
                 _ => return Poll::Ready(self.damage(result)),
             };
             let wait = Arc::clone(&self.shared).wait(self.struck.epoch, target);
             self.phase = Phase::After(Box::pin(wait), Some(result));
+        }
+        if let Phase::Again(result) = &mut self.phase {
+            poll_again(&mut self.again, cx);
+            if self.again.is_none()
+                && let Some(result) = result.take()
+            {
+                return Poll::Ready(self.damage(result));
+            }
         }
         if let Phase::After(wait, result) = &mut self.phase
             && wait.as_mut().poll(cx).is_ready()
@@ -165,6 +188,15 @@ where
         }
         self.tamper.mark(&mut response, injected);
         Ok(response)
+    }
+}
+
+/// Takes the second delivery away once it is done.
+fn poll_again(again: &mut Option<Mutex<Again>>, cx: &mut Context<'_>) {
+    let Some(future) = again else { return };
+    let future = future.get_mut().unwrap_or_else(PoisonError::into_inner);
+    if future.as_mut().poll(cx).is_ready() {
+        *again = None;
     }
 }
 

@@ -8,8 +8,9 @@ use salve_core::{Class, Moment, Ratio};
 
 use crate::call::Call;
 use crate::dice::Dice;
-use crate::fault::{Fault, Kind, Latency};
+use crate::fault::{Fault, Kind};
 use crate::injector::{Injector, Step, Strike, Terms};
+use crate::latency::Latency;
 use crate::rule::{Aim, Burst, Quota, Rule};
 use crate::schedule::Schedule;
 

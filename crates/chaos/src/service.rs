@@ -6,20 +6,22 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use crate::call::{Call, Describe, Undescribed};
+use crate::fault::Kind;
 use crate::future::ResponseFuture;
 use crate::handle::Handle;
 use crate::injected::{ByRejection, Intact, MakeError, Tamper};
 use crate::injector::Step;
 use crate::layer::ChaosLayer;
+use crate::repeat::{Once, Repeat};
 
 /// A service whose calls can be struck. It passes on readiness, and needs no `Clone`.
-pub struct Chaos<S, D = Undescribed, M = ByRejection, T = Intact> {
+pub struct Chaos<S, D = Undescribed, M = ByRejection, T = Intact, R = Once> {
     inner: S,
-    layer: ChaosLayer<D, M, T>,
+    layer: ChaosLayer<D, M, T, R>,
 }
 
-impl<S, D, M, T> Chaos<S, D, M, T> {
-    pub(crate) const fn new(inner: S, layer: ChaosLayer<D, M, T>) -> Self {
+impl<S, D, M, T, R> Chaos<S, D, M, T, R> {
+    pub(crate) const fn new(inner: S, layer: ChaosLayer<D, M, T, R>) -> Self {
         Self { inner, layer }
     }
 
@@ -44,24 +46,25 @@ impl<S, D, M, T> Chaos<S, D, M, T> {
     }
 }
 
-impl<S: Clone, D: Clone, M: Clone, T: Clone> Clone for Chaos<S, D, M, T> {
+impl<S: Clone, D: Clone, M: Clone, T: Clone, R: Clone> Clone for Chaos<S, D, M, T, R> {
     fn clone(&self) -> Self {
         Self::new(self.inner.clone(), self.layer.clone())
     }
 }
 
-impl<S, D, M, T> fmt::Debug for Chaos<S, D, M, T> {
+impl<S, D, M, T, R> fmt::Debug for Chaos<S, D, M, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chaos").field("layer", &self.layer).finish_non_exhaustive()
     }
 }
 
-impl<S, D, M, T, Req> Service<Req> for Chaos<S, D, M, T>
+impl<S, D, M, T, R, Req> Service<Req> for Chaos<S, D, M, T, R>
 where
     S: Service<Req>,
     D: Describe<Req>,
     M: MakeError<S::Error> + Clone,
     T: Tamper<S::Response> + Clone,
+    R: Repeat<S, Req>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -86,14 +89,14 @@ where
     }
 }
 
-impl<S, D, M, T> Chaos<S, D, M, T> {
+impl<S, D, M, T, R> Chaos<S, D, M, T, R> {
     #[cold]
     #[inline(never)]
     fn fail_readiness<E>(&self) -> Option<E>
     where
         M: MakeError<E>,
     {
-        let struck = self.layer.handle.0.decide(&Call::ANY, Step::Readiness, false)?;
+        let struck = self.layer.handle.0.decide(&Call::ANY, Step::Readiness, |_| true)?;
         Some(self.layer.errors.make_error(&struck.injected))
     }
 
@@ -106,16 +109,23 @@ impl<S, D, M, T> Chaos<S, D, M, T> {
         D: Describe<Req>,
         M: MakeError<S::Error> + Clone,
         T: Tamper<S::Response> + Clone,
+        R: Repeat<S, Req>,
     {
-        let shared = &self.layer.handle.0;
-        let call = self.layer.describe.describe(&request);
-        let possible = self.layer.tamper.can_corrupt();
-        let Some(struck) = shared.decide(&call, Step::Call, possible) else {
-            drop(call);
+        let ChaosLayer { handle, describe, errors, tamper, repeat } = &self.layer;
+        let mut again = None;
+        let can = |kind| match kind {
+            Kind::Corrupt => tamper.can_corrupt(),
+            Kind::Duplicate => {
+                again = repeat.again(&self.inner, &request);
+                again.is_some()
+            }
+            kind => kind.strikes_calls(),
+        };
+        let Some(struck) = handle.0.decide(&describe.describe(&request), Step::Call, can) else {
             return ResponseFuture::untouched(self.inner.call(request));
         };
-        drop(call);
-        let (errors, tamper) = (self.layer.errors.clone(), self.layer.tamper.clone());
-        ResponseFuture::struck(shared, struck, errors, tamper, || self.inner.call(request))
+        let (errors, tamper) = (errors.clone(), tamper.clone());
+        let work = || self.inner.call(request);
+        ResponseFuture::struck(&handle.0, struck, errors, tamper, again, work)
     }
 }

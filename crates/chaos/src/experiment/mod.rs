@@ -274,8 +274,9 @@ impl Experiment {
         let share = self.share > Ratio::ZERO && self.share <= half;
         check.that("share", self.share, share, "above 0%, to 50%")?;
         self.harm.validate()?;
-        let unready = self.kinds().find(|kind| *kind == Kind::Unready);
-        check.that("fault", Kind::Unready, unready.is_none(), "known to belong to a group")?;
+        let stray = self.kinds().find(|kind| matches!(kind, Kind::Unready | Kind::Clock));
+        let kind = stray.unwrap_or(Kind::Unready);
+        check.that("fault", kind, stray.is_none(), "known to belong to a group")?;
         self.steady.iter().chain(&self.halts).try_for_each(|bound| bound.validate(check))
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use salve_core::{Name, Ratio};
 
 use super::Experiment;
-use crate::fault::{Fault, Latency};
+use crate::fault::Fault;
+use crate::latency::Latency;
 use crate::rule::{Aim, Burst, Quota, Rule, Shard};
 use crate::schedule::Schedule;
 

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use salve_core::{Moment, Sensor, clock};
+use salve_core::{Moment, Sensor};
 
 use super::{Bound, Breach, Cause, Experiment, Lab, Observation, Refusal, Report, Status};
 use crate::arming::Arming;
+use crate::clock;
 use crate::event::{Disarm, Event};
 use crate::handle::Handle;
 use crate::trial::Trial;
@@ -51,6 +52,7 @@ pub(super) async fn run(
         experiment: report.experiment.to_string(),
         status: report.status,
         why: report.why(),
+        report: Arc::new(report.clone()),
     });
     Ok(report)
 }
