@@ -144,7 +144,7 @@ async fn a_healer_repairs_while_its_clock_is_wrong_and_after() {
             });
             before = repairs.load(Ordering::SeqCst);
             healer.observe("api", Condition::Healthy, "probes pass").await.unwrap();
-            assert_eq!(healer.pulse().journal, JournalHealth::Up, "{skew:?}, {round}");
+            assert_eq!(healer.journal(), JournalHealth::Up, "{skew:?}, {round}");
             sleep(30 * MINUTE).await;
             assert!(!point.is_armed());
         }

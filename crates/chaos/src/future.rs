@@ -44,7 +44,7 @@ pin_project! {
 }
 
 /// What is done to a struck call, and how far it has come.
-struct Blow<F: Future, M, T> {
+pub(crate) struct Blow<F: Future, M, T> {
     /// None for calls that never reach the service.
     inner: Option<Pin<Box<F>>>,
     /// The second delivery. Never locked: the mutex only lends it to other threads.
@@ -74,18 +74,25 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
         Self { stage: Stage::Untouched { future: inner } }
     }
 
+    #[inline]
+    pub(crate) const fn struck(blow: Box<Blow<F, M, T>>) -> Self {
+        Self { stage: Stage::Struck { blow } }
+    }
+}
+
+impl<F: Future, M, T> Blow<F, M, T> {
     /// Strikes. What waits is made first and asked later, so that the service that was ready is
     /// the one that is called.
     #[cold]
     #[inline(never)]
-    pub(crate) fn struck(
+    pub(crate) fn new(
         shared: &Arc<Shared>,
         struck: Struck,
         errors: M,
         tamper: T,
         again: Option<Again>,
         work: impl FnOnce() -> F,
-    ) -> Self {
+    ) -> Box<Self> {
         let inner = match struck.strike.fault {
             Fault::Error { .. } | Fault::Overload { .. } | Fault::Panic | Fault::Unready => None,
             _ => Some(Box::pin(work())),
@@ -101,7 +108,7 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
         let again = again.map(Mutex::new);
         let blow =
             Blow { inner, again, struck, errors, tamper, phase, shared, began: None, _held: held };
-        Self { stage: Stage::Struck { blow: Box::new(blow) } }
+        Box::new(blow)
     }
 }
 
@@ -117,7 +124,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
         match self.project().stage.project() {
             StageNow::Untouched { future } => future.poll(cx),
-            StageNow::Struck { blow } => blow.poll(cx),
+            StageNow::Struck { blow } => match blow.poll(cx) {
+                Some(result) => Poll::Ready(*result),
+                None => Poll::Pending,
+            },
         }
     }
 }
@@ -128,9 +138,17 @@ where
     M: MakeError<E>,
     T: Tamper<Res>,
 {
+    // Boxed, so that a call which is left alone moves no result through memory for its sake.
     #[cold]
     #[inline(never)]
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Box<Result<Res, E>>> {
+        match self.advance(cx) {
+            Poll::Ready(result) => Some(Box::new(result)),
+            Poll::Pending => None,
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
         let Some(inner) = &mut self.inner else {
             let injected = &self.struck.injected;
             if self.struck.strike.fault == Fault::Panic {

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ROOM};
 use crate::event::{Disarm, Event};
 use crate::fault::Kind;
-use crate::future::ResponseFuture;
+use crate::future::{Blow, ResponseFuture};
 use crate::injected::{ByRejection, Intact};
 use crate::injector::Step;
 use crate::lie::{Checking, LyingCheck, Says};
@@ -149,7 +149,8 @@ impl Handle {
         match self.0.is_armed().then(decide).flatten() {
             None => ResponseFuture::untouched(work()),
             Some(struck) => {
-                ResponseFuture::struck(&self.0, struck, ByRejection, Intact, None, work)
+                let blow = Blow::new(&self.0, struck, ByRejection, Intact, None, work);
+                ResponseFuture::struck(blow)
             }
         }
     }

@@ -9,7 +9,7 @@ use salve_core::sync::Lock;
 
 use crate::call::Call;
 use crate::fault::{Fault, Kind};
-use crate::future::ResponseFuture;
+use crate::future::{Blow, ResponseFuture};
 use crate::handle::Handle;
 use crate::injected::{Injected, Intact};
 use crate::injector::Step;
@@ -83,7 +83,8 @@ where
         let ill = self.says.ill.clone();
         let errors = move |_: &Injected| ill.clone();
         let found = async move { Ok::<T, T>(look.await) };
-        let found = ResponseFuture::struck(shared, struck, errors, Intact, None, || found);
+        let found =
+            ResponseFuture::struck(Blow::new(shared, struck, errors, Intact, None, || found));
         Box::pin(async move { found.await.unwrap_or_else(|ill| ill) })
     }
 

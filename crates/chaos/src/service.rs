@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use crate::call::{Call, Describe, Undescribed};
 use crate::fault::Kind;
-use crate::future::ResponseFuture;
+use crate::future::{Blow, ResponseFuture};
 use crate::handle::Handle;
 use crate::injected::{ByRejection, Intact, MakeError, Tamper};
 use crate::injector::Step;
@@ -75,7 +75,7 @@ where
         if self.layer.handle.0.is_armed()
             && let Some(error) = self.fail_readiness()
         {
-            return Poll::Ready(Err(error));
+            return Poll::Ready(Err(*error));
         }
         self.inner.poll_ready(cx)
     }
@@ -83,27 +83,32 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         if self.layer.handle.0.is_armed() {
-            return self.call_armed(request);
+            return match self.call_armed(request) {
+                Ok(blow) => ResponseFuture::struck(blow),
+                Err(request) => ResponseFuture::untouched(self.inner.call(request)),
+            };
         }
         ResponseFuture::untouched(self.inner.call(request))
     }
 }
 
+// Both apart, and with answers that fit a register: a point that is not armed then moves no future
+// and no result through memory for their sake.
 impl<S, D, M, T, R> Chaos<S, D, M, T, R> {
     #[cold]
     #[inline(never)]
-    fn fail_readiness<E>(&self) -> Option<E>
+    fn fail_readiness<E>(&self) -> Option<Box<E>>
     where
         M: MakeError<E>,
     {
         let struck = self.layer.handle.0.decide(&Call::ANY, Step::Readiness, |_| true)?;
-        Some(self.layer.errors.make_error(&struck.injected))
+        Some(Box::new(self.layer.errors.make_error(&struck.injected)))
     }
 
-    // Apart, so that a call of a point that is not armed saves no registers for it.
+    /// What is done to this call; the request is given back if nothing is.
     #[cold]
     #[inline(never)]
-    fn call_armed<Req>(&mut self, request: Req) -> ResponseFuture<S::Future, M, T>
+    fn call_armed<Req>(&mut self, request: Req) -> Result<Box<Blow<S::Future, M, T>>, Req>
     where
         S: Service<Req>,
         D: Describe<Req>,
@@ -122,10 +127,10 @@ impl<S, D, M, T, R> Chaos<S, D, M, T, R> {
             kind => kind.strikes_calls(),
         };
         let Some(struck) = handle.0.decide(&describe.describe(&request), Step::Call, can) else {
-            return ResponseFuture::untouched(self.inner.call(request));
+            return Err(request);
         };
         let (errors, tamper) = (errors.clone(), tamper.clone());
         let work = || self.inner.call(request);
-        ResponseFuture::struck(&handle.0, struck, errors, tamper, again, work)
+        Ok(Blow::new(&handle.0, struck, errors, tamper, again, work))
     }
 }
