@@ -105,6 +105,8 @@ mod wire;
 
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod skew_tests;
 
 pub use arming::{ArmError, Armed, Arming};
 pub use call::{Call, Describe, Undescribed};
