@@ -72,7 +72,7 @@ async fn a_drill_stands_in_the_history_with_its_owner_and_its_report() {
 
     point.arm(Arming::new("ada", "does the shop cope?", Duration::from_secs(60))).unwrap();
     point.disarm();
-    let inner = service_fn(|n: u32| async move { Ok::<_, BoxError>(n) });
+    let inner = service_fn(|n: u32| async move { Ok::<_, salve::Error<()>>(n) });
     let service = ChaosLayer::from(point.clone()).layer(inner);
     let service = WatchLayer::from(point.clone()).layer(service);
     let calls = tokio::spawn(async move {
