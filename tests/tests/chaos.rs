@@ -84,7 +84,8 @@ async fn a_drill_stands_in_the_history_with_its_owner_and_its_report() {
     let lab = LabConfig::default().with_enabled(true).with_require_approval(false);
     let second = Duration::from_secs(1);
     let spike = Experiment::latency_spike("stock", second, 10 * second)
-        .with_steady(Bound::at_most("errors", 0.5));
+        .with_steady(Bound::at_most("errors", 0.5))
+        .with_owner("eve");
     let report =
         Lab::new(lab).unwrap().run(&point, spike, vec![Box::new(Calm("calm".into()))]).await;
     let report = report.unwrap();
@@ -105,6 +106,7 @@ async fn a_drill_stands_in_the_history_with_its_owner_and_its_report() {
     ];
     assert_eq!(told, wanted.map(|(name, state)| (name.to_owned(), state.to_owned())));
     assert_eq!((text(0, "owner"), text(0, "report")), ("ada".into(), "does the shop cope?".into()));
+    assert_eq!((text(3, "owner"), text(5, "owner")), ("eve".into(), "eve".into()));
     assert_eq!(text(5, "report"), report.to_markdown());
 }
 

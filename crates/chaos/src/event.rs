@@ -38,11 +38,15 @@ pub enum Event {
     ExperimentStarted {
         /// Its name.
         experiment: String,
+        /// Who answers for it.
+        owner: String,
     },
     /// An experiment has ended.
     ExperimentEnded {
         /// Its name.
         experiment: String,
+        /// Who answers for it.
+        owner: String,
         /// How.
         status: Status,
         /// In a sentence, why.

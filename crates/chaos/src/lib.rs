@@ -57,8 +57,8 @@
 //! **Not only calls**: health checks lie ([`Handle::check`]), messages are lost, doubled and change places
 //! ([`Wire`]), clocks are wrong ([`Handle::clock`]). With the feature `guard`, on Linux, processes can be paused and killed,
 //! disks filled and processors and memory taken (`guard`, `pressure`). With the feature `proxy` there is a TCP proxy for clients
-//! that are no services, and with `turmoil` a rule strikes the links of a simulation. `http` marks responses; `serde` and `json`
-//! stand for settings and reports in files.
+//! that are no services, and with `turmoil` a rule strikes the links of a simulation. `http` marks responses, spoils
+//! bodies and reads headers; `serde` and `json` stand for settings and reports in files.
 //!
 //! **Clones** of a [`Handle`] and its layers share one point.
 //!
@@ -117,7 +117,7 @@ pub use fault::{Fault, Kind};
 pub use halt::{allow_all, halt_all};
 pub use handle::{Handle, Status};
 #[cfg(feature = "http")]
-pub use http::MarkResponses;
+pub use http::{BodyFault, ByHeaders, MarkResponses, SpoilBodies, SpoiltBody};
 pub use injected::{
     ByRejection, Genuine, Injected, Intact, MakeError, Marked, Tamper, is_injected,
 };

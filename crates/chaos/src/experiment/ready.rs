@@ -144,6 +144,14 @@ impl Ready {
             Fault::Late(Latency::Fixed(seconds(35))),
         ),
         Self {
+            share: Ratio::percent::<30>(),
+            ..ready(
+                "delivered-twice",
+                "Requests arrive twice: who is charged twice?",
+                Fault::Duplicate,
+            )
+        },
+        Self {
             share: Ratio::percent::<5>(),
             ..ready("panics", "The client panics now and then.", Fault::Panic)
         },

@@ -47,6 +47,12 @@ impl Shared {
         }
     }
 
+    /// The number of the arming that holds; 0 while there is none.
+    #[cfg(feature = "http")]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.word.load(Ordering::Relaxed)
+    }
+
     /// The number of the arming that holds, now and as it changes; 0 while there is none.
     #[cfg(feature = "proxy")]
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {

@@ -17,28 +17,22 @@ pub(super) fn recorder(history: Arc<History>) -> impl Fn(&Told<Event>) + Send + 
 }
 
 fn row(told: &Told<Event>) -> Option<Row> {
-    let point = told.by.to_string();
-    let experiment = |name: &str, state: &str, report| Row::Experiment {
-        name: name.to_owned(),
-        owner: format!("chaos point {point}"),
-        state: state.to_owned(),
-        report,
-    };
-    Some(match &told.event {
-        Event::Armed { owner, reason, .. } => Row::Experiment {
-            name: point,
-            owner: owner.clone(),
-            state: "armed".to_owned(),
-            report: Some(reason.clone()),
-        },
+    let (name, owner, state, report) = match &told.event {
+        Event::Armed { owner, reason, .. } => {
+            (told.by.as_str(), owner.as_str(), "armed".to_owned(), Some(reason.clone()))
+        }
         Event::Disarmed { cause, struck } => {
             let report = format!("{struck} were struck; {cause:?}");
-            experiment(&point, "disarmed", Some(report))
+            (told.by.as_str(), "", "disarmed".to_owned(), Some(report))
         }
-        Event::ExperimentStarted { experiment: name } => experiment(name, "started", None),
-        Event::ExperimentEnded { experiment: name, status, report, .. } => {
-            experiment(name, &status.to_string(), Some(report.to_markdown()))
+        Event::ExperimentStarted { experiment, owner } => {
+            (experiment.as_str(), owner.as_str(), "started".to_owned(), None)
+        }
+        Event::ExperimentEnded { experiment, owner, status, report, .. } => {
+            let report = report.to_markdown();
+            (experiment.as_str(), owner.as_str(), status.to_string(), Some(report))
         }
         _ => return None,
-    })
+    };
+    Some(Row::Experiment { name: name.to_owned(), owner: owner.to_owned(), state, report })
 }
