@@ -106,8 +106,8 @@ impl<F: Future, M, T> Blow<F, M, T> {
         };
         let (shared, held) = (Arc::clone(shared), Held::new(Arc::clone(shared)));
         let again = again.map(Mutex::new);
-        let blow =
-            Blow { inner, again, struck, errors, tamper, phase, shared, began: None, _held: held };
+        let began = None;
+        let blow = Self { inner, again, struck, errors, tamper, phase, shared, began, _held: held };
         Box::new(blow)
     }
 }
