@@ -7,9 +7,11 @@ use std::sync::Arc;
 use salve::chaos::experiment::{Bound, Experiment, Lab, LabConfig};
 use salve::chaos::{self, Arming, ChaosLayer, Fault, Handle, Injected, Lie, Rule, WatchLayer};
 use salve::circuit_breaker::{CircuitBreakerLayer, Config, State};
-use salve::healer::Wall;
+use salve::healer::driver::{Config as DriverConfig, Driver};
+use salve::healer::{ActionMeta, Closure, Condition, Kind, Policy, Step, Strategy, Target, Wall};
 use salve::health::{self, Finding, State as Health, TargetConfig};
 use salve::history::Feed;
+use salve::journal::MemoryJournal;
 use salve::journal::history::{History, HistoryConfig, Table};
 use salve::{Name, Ratio, Reading, Refusable, Sensor, Unit};
 use tower::{BoxError, Layer, ServiceExt, service_fn};
@@ -127,4 +129,47 @@ async fn a_check_that_lies_is_believed_until_it_is_found_out() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(state(), Health::Failed);
     looks.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_says_whether_the_healer_has_repaired_it_and_how_fast() {
+    let second = Duration::from_secs(1);
+    let restart = Closure::new("restart", |_| async { Ok(vec!["restarted".to_owned()]) });
+    let policy =
+        Policy::default().with_strategy(Strategy::new(Kind::Service).then(Step::new("restart")));
+    let driver = Driver::new(DriverConfig::default(), policy)
+        .with_target(Target::new("api", "service"))
+        .with_target(Target::new("queue", "broker"))
+        .with_action(restart.with_meta(ActionMeta::default().idempotent().restarts()));
+    let driver = driver.open(Arc::new(MemoryJournal::new())).await.unwrap();
+    let healer = driver.handle();
+    let find = chaos::repairs(&healer);
+    let running = tokio::spawn(driver.run());
+
+    let lab = LabConfig::default().with_enabled(true).with_require_approval(false);
+    let lab = Lab::new(lab.with_safe_mode(false)).unwrap();
+    let point = Handle::new(chaos::Config::new("stock")).unwrap();
+    let spike = Experiment::latency_spike("stock", second, second);
+    let report = lab.run(&point, spike, Vec::new()).await.unwrap();
+    let told = |found: Vec<chaos::experiment::Advice>| {
+        found.into_iter().map(|it| format!("{} {}", it.advice, it.evidence)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(find(&report)), ["The healer found nothing to repair. no incident was opened"]);
+
+    tokio::time::sleep(60 * second).await;
+    healer.observe("api", Condition::Failed, "three probes in a row").await.unwrap();
+    tokio::time::sleep(30 * second).await;
+    let open = "Look why `api` was not repaired: what is held, and why. its incident is open";
+    assert_eq!(told(find(&report)), [open]);
+    for _ in 0..60 {
+        healer.observe("api", Condition::Healthy, "probes pass").await.unwrap();
+        tokio::time::sleep(60 * second).await;
+    }
+    let ended = told(find(&report));
+    let repaired = "The healer has repaired `api`. `restart` had helped 30.0 s after it broke, and that lasted";
+    assert_eq!(ended, [repaired]);
+    let found = told(find(&report));
+    assert_eq!(found, ["The healer found nothing to repair. no incident was opened"]);
+    healer.shut_down();
+    running.await.unwrap();
 }

@@ -1,5 +1,8 @@
 //! Faults on the links of a [`turmoil`](::turmoil) simulation.
 //!
+//! The same seed makes the same run, if what runs draws from seeds as well: for the family,
+//! `fastrand::seed` on the thread of the simulation.
+//!
 //! ```
 //! use std::time::Duration;
 //! use salve_chaos::turmoil::{Link, run};
@@ -47,8 +50,6 @@ use crate::rule::{Aim, Rule};
 ///
 /// The schedule counts from the beginning of the simulation. Simulated TCP sends nothing again, so
 /// what is lost of an open connection is lost for good.
-///
-/// The same seed, rules and simulation make the same run.
 #[derive(Debug)]
 pub struct Link {
     ends: [String; 2],

@@ -1,8 +1,14 @@
-//! Faults on purpose: all of `salve-chaos`, and health checks that lie.
+//! Faults on purpose: all of `salve-chaos`, health checks that lie, and what the healer did about it.
+
+#[cfg(feature = "healer")]
+mod repairs;
 
 use std::sync::Arc;
 
 pub use salve_chaos::*;
+
+#[cfg(feature = "healer")]
+pub use repairs::repairs;
 
 use crate::health::{Check, Finding};
 
