@@ -1,4 +1,4 @@
-//! Faults on the links of a [`turmoil`](::turmoil) simulation.
+//! Faults on the links of a `turmoil` simulation.
 //!
 //! The same seed makes the same run, if what runs draws from seeds as well: for the family,
 //! `fastrand::seed` on the thread of the simulation.
