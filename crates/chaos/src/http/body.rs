@@ -49,19 +49,21 @@ pub enum BodyFault {
 /// use http::{Request, Response};
 /// use http_body_util::Full;
 /// use salve_chaos::{BodyFault, ChaosLayer, Config, Handle, SpoilBodies, SpoiltBody};
-/// use tower::{BoxError, ServiceBuilder, service_fn};
+/// use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
 ///
-/// # fn main() -> Result<(), BoxError> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
 /// let chaos = Handle::new(Config::new("web"))?;
 /// let slow = BodyFault::Slow { pause: Duration::from_millis(200) };
 /// let spoil = SpoilBodies::new(chaos.clone(), slow);
 /// let client = ServiceBuilder::new()
 ///     .layer(ChaosLayer::from(chaos).with_tampering(spoil))
-///     .map_response(|response: Response<_>| response.map(SpoiltBody::from))
+///     .map_response(|response: Response<Full<_>>| response.map(SpoiltBody::from))
 ///     .service(service_fn(|_: Request<()>| async {
 ///         Ok::<_, BoxError>(Response::new(Full::new(bytes::Bytes::from_static(b"hello"))))
 ///     }));
-/// # let _ = client;
+/// let response = client.oneshot(Request::new(())).await?;
+/// # let _ = response;
 /// # Ok(())
 /// # }
 /// ```
