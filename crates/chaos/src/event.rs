@@ -1,11 +1,14 @@
 //! What a chaos point tells its listeners, in the past tense.
 
+use std::sync::Arc;
+
 use salve_core::Moment;
 
+use crate::experiment::{Report, Status};
 use crate::injected::Injected;
 
 /// Something that happened at a chaos point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
     /// Calls may be struck from here on.
@@ -35,15 +38,21 @@ pub enum Event {
     ExperimentStarted {
         /// Its name.
         experiment: String,
+        /// Who answers for it.
+        owner: String,
     },
     /// An experiment has ended.
     ExperimentEnded {
         /// Its name.
         experiment: String,
+        /// Who answers for it.
+        owner: String,
         /// How.
-        status: crate::experiment::Status,
+        status: Status,
         /// In a sentence, why.
         why: String,
+        /// All of it.
+        report: Arc<Report>,
     },
 }
 

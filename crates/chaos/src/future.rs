@@ -4,15 +4,17 @@ use std::fmt;
 use std::future::Future;
 use std::panic::panic_any;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use salve_core::{Moment, clock};
+use salve_core::Moment;
 
+use crate::clock;
 use crate::fault::Fault;
 use crate::injected::{Injected, MakeError, Tamper};
+use crate::repeat::Again;
 use crate::shared::{Held, Shared, Struck};
 
 pin_project! {
@@ -42,9 +44,11 @@ pin_project! {
 }
 
 /// What is done to a struck call, and how far it has come.
-struct Blow<F: Future, M, T> {
+pub(crate) struct Blow<F: Future, M, T> {
     /// None for calls that never reach the service.
     inner: Option<Pin<Box<F>>>,
+    /// The second delivery. Never locked: the mutex only lends it to other threads.
+    again: Option<Mutex<Again>>,
     struck: Struck,
     errors: M,
     tamper: T,
@@ -60,6 +64,7 @@ type Wait = Pin<Box<dyn Future<Output = ()> + Send + Sync>>;
 enum Phase<O> {
     Before(Wait),
     Inner,
+    Again(Option<O>),
     After(Wait, Option<O>),
 }
 
@@ -69,17 +74,25 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
         Self { stage: Stage::Untouched { future: inner } }
     }
 
+    #[inline]
+    pub(crate) const fn struck(blow: Box<Blow<F, M, T>>) -> Self {
+        Self { stage: Stage::Struck { blow } }
+    }
+}
+
+impl<F: Future, M, T> Blow<F, M, T> {
     /// Strikes. What waits is made first and asked later, so that the service that was ready is
     /// the one that is called.
     #[cold]
     #[inline(never)]
-    pub(crate) fn struck(
+    pub(crate) fn new(
         shared: &Arc<Shared>,
         struck: Struck,
         errors: M,
         tamper: T,
+        again: Option<Again>,
         work: impl FnOnce() -> F,
-    ) -> Self {
+    ) -> Box<Self> {
         let inner = match struck.strike.fault {
             Fault::Error { .. } | Fault::Overload { .. } | Fault::Panic | Fault::Unready => None,
             _ => Some(Box::pin(work())),
@@ -92,8 +105,10 @@ impl<F: Future, M, T> ResponseFuture<F, M, T> {
             _ => Phase::Inner,
         };
         let (shared, held) = (Arc::clone(shared), Held::new(Arc::clone(shared)));
-        let blow = Blow { inner, struck, errors, tamper, phase, shared, began: None, _held: held };
-        Self { stage: Stage::Struck { blow: Box::new(blow) } }
+        let again = again.map(Mutex::new);
+        let began = None;
+        let blow = Self { inner, again, struck, errors, tamper, phase, shared, began, _held: held };
+        Box::new(blow)
     }
 }
 
@@ -109,7 +124,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
         match self.project().stage.project() {
             StageNow::Untouched { future } => future.poll(cx),
-            StageNow::Struck { blow } => blow.poll(cx),
+            StageNow::Struck { blow } => match blow.poll(cx) {
+                Some(result) => Poll::Ready(*result),
+                None => Poll::Pending,
+            },
         }
     }
 }
@@ -120,9 +138,17 @@ where
     M: MakeError<E>,
     T: Tamper<Res>,
 {
+    // Boxed, so that a call which is left alone moves no result through memory for its sake.
     #[cold]
     #[inline(never)]
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Option<Box<Result<Res, E>>> {
+        match self.advance(cx) {
+            Poll::Ready(result) => Some(Box::new(result)),
+            Poll::Pending => None,
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Res, E>> {
         let Some(inner) = &mut self.inner else {
             let injected = &self.struck.injected;
             if self.struck.strike.fault == Fault::Panic {
@@ -138,15 +164,30 @@ where
         }
         if matches!(self.phase, Phase::Inner) {
             let began = *self.began.get_or_insert_with(clock::now);
-            let Poll::Ready(result) = inner.as_mut().poll(cx) else { return Poll::Pending };
+            let polled = inner.as_mut().poll(cx);
+            // Only now, so that the caller's own was the first to arrive.
+            poll_again(&mut self.again, cx);
+            let Poll::Ready(result) = polled else { return Poll::Pending };
             let now = clock::now();
             let target = match self.struck.strike.fault {
                 Fault::Late(_) => now.after(self.struck.strike.wait),
                 Fault::Slow(factor) => now.after(longer(now.since(began), factor)),
+                _ if self.again.is_some() => {
+                    self.phase = Phase::Again(Some(result));
+                    return Poll::Pending;
+                }
                 _ => return Poll::Ready(self.damage(result)),
             };
             let wait = Arc::clone(&self.shared).wait(self.struck.epoch, target);
             self.phase = Phase::After(Box::pin(wait), Some(result));
+        }
+        if let Phase::Again(result) = &mut self.phase {
+            poll_again(&mut self.again, cx);
+            if self.again.is_none()
+                && let Some(result) = result.take()
+            {
+                return Poll::Ready(self.damage(result));
+            }
         }
         if let Phase::After(wait, result) = &mut self.phase
             && wait.as_mut().poll(cx).is_ready()
@@ -165,6 +206,15 @@ where
         }
         self.tamper.mark(&mut response, injected);
         Ok(response)
+    }
+}
+
+/// Takes the second delivery away once it is done.
+fn poll_again(again: &mut Option<Mutex<Again>>, cx: &mut Context<'_>) {
+    let Some(future) = again else { return };
+    let future = future.get_mut().unwrap_or_else(PoisonError::into_inner);
+    if future.as_mut().poll(cx).is_ready() {
+        *again = None;
     }
 }
 

@@ -95,8 +95,7 @@ impl Guard {
     /// # Cancellation
     /// Nothing is held any more once the returned future is dropped.
     pub async fn pause(pid: u32, arming: &Arming) -> Result<Self, GuardError> {
-        let is_there = pid > 1 && Path::new(&format!("/proc/{pid}")).exists();
-        Check::room(ROOM).that("pid", pid, is_there, "a running process, not 0 or 1")?;
+        Check::room(ROOM).that("pid", pid, is_running(pid), "a running process, not 0 or 1")?;
         let about = format!("process {pid} stands still");
         Self::hold(PAUSE, arming, [pid.to_string(), String::new()], about, None).await
     }
@@ -210,6 +209,40 @@ impl Guard {
             ended => Err(GuardError::NotTakenBack(format!("{}: {ended:?}", self.about))),
         }
     }
+}
+
+/// Kills a process, as the kernel does when memory runs out. Nothing takes that back: whether it is
+/// started again is what is to be found out.
+///
+/// # Errors
+/// If owner, reason or a time of at most 10 min are missing, chaos is halted, the process is 0, 1,
+/// this one or not there, or may not be signalled.
+///
+/// # Cancellation
+/// It may have been killed.
+pub async fn kill(pid: u32, arming: &Arming) -> Result<(), GuardError> {
+    arming.validate(LONGEST).map_err(ArmError::from)?;
+    let other = is_running(pid) && pid != std::process::id();
+    Check::room(ROOM).that("pid", pid, other, "a running process, not 0, 1 or this one")?;
+    let mut command = Command::new("sh");
+    command.args(["-c", "kill -KILL \"$1\"", "guard", &pid.to_string()]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = {
+        let gate = gate();
+        if gate.is_closed() {
+            return Err(ArmError::Halted.into());
+        }
+        command.spawn()?
+    };
+    let status = child.wait().await?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(GuardError::NotDone(format!("process {pid} is not killed: {status}"))),
+    }
+}
+
+fn is_running(pid: u32) -> bool {
+    pid > 1 && Path::new(&format!("/proc/{pid}")).exists()
 }
 
 /// What went wrong with a fault that a guard holds.

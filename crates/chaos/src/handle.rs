@@ -13,11 +13,14 @@ use salve_core::{
 
 use crate::arming::{ArmError, Armed, Arming};
 use crate::call::Call;
+use crate::clock::Clock;
 use crate::config::{Config, ROOM};
 use crate::event::{Disarm, Event};
-use crate::future::ResponseFuture;
+use crate::fault::Kind;
+use crate::future::{Blow, ResponseFuture};
 use crate::injected::{ByRejection, Intact};
 use crate::injector::Step;
+use crate::lie::{Checking, LyingCheck, Says};
 use crate::shared::Shared;
 
 /// One chaos point. Clones are the same, and so are the layers made from it.
@@ -142,10 +145,55 @@ impl Handle {
         F: Future<Output = Result<T, E>>,
         E: Refusable,
     {
-        match self.0.is_armed().then(|| self.0.decide(call, Step::Call, false)).flatten() {
+        let decide = || self.0.decide(call, Step::Call, Kind::strikes_calls);
+        match self.0.is_armed().then(decide).flatten() {
             None => ResponseFuture::untouched(work()),
-            Some(struck) => ResponseFuture::struck(&self.0, struck, ByRejection, Intact, work),
+            Some(struck) => {
+                let blow = Blow::new(&self.0, struck, ByRejection, Intact, None, work);
+                ResponseFuture::struck(blow)
+            }
         }
+    }
+
+    /// A check that looks as `work` does, and can be struck: by lies, waits and failures. It is a
+    /// check for `salve-health` if what it says becomes a finding.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use salve_chaos::{Arming, Config, Fault, Handle, Lie, Rule, Says};
+    /// use salve_core::Ratio;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), salve_chaos::ArmError> {
+    /// let lie = Rule::new("all is well", Fault::Lie(Lie::Well)).with_share(Ratio::ONE);
+    /// let chaos = Handle::new(Config::new("probe").with_rule(lie))?;
+    /// let says = Says { well: Ok(()), ill: Err("struck") };
+    /// let check = chaos.check(says, || async { Err("the disk is full") });
+    /// assert_eq!(check().await, Err("the disk is full"));
+    ///
+    /// chaos.arm(Arming::new("ada", "who notices?", Duration::from_secs(60)))?;
+    /// assert_eq!(check().await, Ok(()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn check<W, F, T>(
+        &self,
+        says: Says<T>,
+        work: W,
+    ) -> impl Fn() -> Checking<T> + Clone + Send + Sync + 'static + use<W, F, T>
+    where
+        W: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = T> + Send + 'static,
+        T: Clone + Send + Sync + 'static,
+    {
+        let check = LyingCheck::new(self.clone(), says, work);
+        move || check.run()
+    }
+
+    /// A clock that this point can put wrong.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        Clock::new(Arc::clone(&self.0))
     }
 
     /// Opens a channel that holds up to `capacity` events.

@@ -127,7 +127,11 @@ impl Injector {
         let mut first = None;
         // All are asked, whichever strikes, so that none depends on the others.
         for rule in &mut self.rules {
-            let fits = (rule.rule.fault.kind() == Kind::Unready) == (step == Step::Readiness);
+            let fits = match rule.rule.fault.kind() {
+                Kind::Unready => step == Step::Readiness,
+                Kind::Clock => false,
+                _ => step == Step::Call,
+            };
             if fits && rule.rule.aim.takes(call, tenants) && rule.strikes(since) {
                 first.get_or_insert(&*rule);
             }
@@ -137,6 +141,37 @@ impl Injector {
             return Some(strike);
         }
         self.capped += 1;
+        None
+    }
+
+    /// What a clock shows that the first rule which now has it puts wrong, and the strike if that
+    /// is new.
+    pub(crate) fn skew(&mut self, now: Moment) -> Option<(Moment, Option<Strike>)> {
+        if now >= self.until {
+            return None;
+        }
+        let since = now.since(self.armed_at);
+        for rule in &mut self.rules {
+            let Fault::Clock(skew) = rule.rule.fault else { continue };
+            let strength = rule.rule.schedule.strength(since);
+            if strength == 0.0 {
+                continue;
+            }
+            let is_new = rule.seen == 0;
+            if is_new {
+                // Of all clocks, and not of all readings: what is drawn once holds to the end.
+                rule.seen = 1;
+                let share = rule.rule.share.as_f64();
+                let drawn = rule.dice.at(0).at(STRIKES).unit() < share;
+                rule.in_burst = drawn && self.caps.allow(now);
+                self.capped += u64::from(drawn && !rule.in_burst);
+            }
+            if rule.in_burst {
+                let began = self.armed_at.after(rule.rule.schedule.began(since));
+                let strike = is_new.then(|| rule.strike(since));
+                return Some((skew.shown(now, began, strength), strike));
+            }
+        }
         None
     }
 }

@@ -54,9 +54,11 @@
 //! with yours. [`Injected`] says what was done, and [`Genuine`] sets marked errors apart. A wait
 //! carries no mark: a breaker outside that counts slow calls counts it.
 //!
-//! With the feature `guard`, on Linux, processes can be paused, disks filled and processors and memory taken
-//! (`guard`, `pressure`). With the feature `proxy` there is a TCP proxy for clients that are no services, with `http` a mark on
-//! responses, with `serde` and `json` settings and reports in files.
+//! **Not only calls**: health checks lie ([`Handle::check`]), messages are lost, doubled and change places
+//! ([`Wire`]), clocks are wrong ([`Handle::clock`]). With the feature `guard`, on Linux, processes can be paused and killed,
+//! disks filled and processors and memory taken (`guard`, `pressure`). With the feature `proxy` there is a TCP proxy for clients
+//! that are no services, and with `turmoil` a rule strikes the links of a simulation. `http` marks responses, spoils
+//! bodies and reads headers; `serde` and `json` stand for settings and reports in files.
 //!
 //! **Clones** of a [`Handle`] and its layers share one point.
 //!
@@ -65,6 +67,7 @@
 
 mod arming;
 mod call;
+mod clock;
 mod config;
 mod dice;
 mod event;
@@ -80,38 +83,53 @@ mod handle;
 mod http;
 mod injected;
 mod injector;
+mod latency;
 mod layer;
+mod lie;
 #[cfg(all(feature = "guard", target_os = "linux"))]
 pub mod pressure;
 #[cfg(feature = "proxy")]
 pub mod proxy;
+mod repeat;
 mod rule;
 mod schedule;
 mod sequential;
 mod service;
 mod shared;
+mod skew;
 mod trial;
+#[cfg(feature = "turmoil")]
+pub mod turmoil;
 mod watch;
+mod wire;
 
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod skew_tests;
 
 pub use arming::{ArmError, Armed, Arming};
 pub use call::{Call, Describe, Undescribed};
+pub use clock::{Clock, Scoped};
 pub use config::Config;
 pub use event::{Disarm, Event};
-pub use fault::{Fault, Kind, Latency};
+pub use fault::{Fault, Kind};
 pub use halt::{allow_all, halt_all};
 pub use handle::{Handle, Status};
 #[cfg(feature = "http")]
-pub use http::MarkResponses;
+pub use http::{BodyFault, ByHeaders, MarkResponses, SpoilBodies, SpoiltBody};
 pub use injected::{
     ByRejection, Genuine, Injected, Intact, MakeError, Marked, Tamper, is_injected,
 };
+pub use latency::Latency;
 pub use layer::ChaosLayer;
+pub use lie::{Checking, Lie, Says};
+pub use repeat::{Again, Once, Repeat, Twice};
 pub use rule::{Aim, Burst, Quota, Rule, Shard};
 pub use schedule::Schedule;
 pub use sequential::Harm;
 pub use service::Chaos;
+pub use skew::Skew;
 pub use trial::Score;
 pub use watch::{Watch, WatchFuture, WatchLayer};
+pub use wire::Wire;

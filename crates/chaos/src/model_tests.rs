@@ -8,10 +8,12 @@ use salve_core::{Class, Moment, Ratio};
 
 use crate::call::Call;
 use crate::dice::Dice;
-use crate::fault::{Fault, Kind, Latency};
+use crate::fault::{Fault, Kind};
 use crate::injector::{Injector, Step, Strike, Terms};
+use crate::latency::Latency;
 use crate::rule::{Aim, Burst, Quota, Rule};
 use crate::schedule::Schedule;
+use crate::skew::Skew;
 
 const SEED: u64 = 11;
 const ARMED_AT: Moment = Moment::from_nanos(5_000_000_000);
@@ -71,7 +73,9 @@ impl Twin {
             let (low, width) = (f64::from(shard.nth), f64::from(shard.of.get()));
             asked.key.is_some_and(|key| low / width <= unit(key) && unit(key) < (low + 1.0) / width)
         });
+        let is_clock = matches!(rule.fault, Fault::Clock(_));
         readiness == asked.readiness
+            && !is_clock
             && class
             && within(&rule.aim.keys, asked.key)
             && within(&rule.aim.tenants, asked.tenant)
@@ -189,7 +193,7 @@ fn aims() -> impl Strategy<Value = Aim> {
 }
 
 fn rules() -> impl Strategy<Value = Vec<Rule>> {
-    let fault = prop_oneof![4 => Just(Fault::ERROR), 1 => Just(Fault::Unready)];
+    let fault = prop_oneof![4 => Just(Fault::ERROR), 1 => Just(Fault::Unready), 1 => Just(Fault::Clock(Skew::Frozen))];
     let burst = prop::option::of((1.0..20.0_f64).prop_map(|it| Burst { mean_length: it }));
     let quota = prop::option::weighted(
         0.2,

@@ -7,9 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use salve_core::{Check, Moment, clock};
+use salve_core::{Check, Moment};
 
 use crate::arming::{ArmError, Arming};
+use crate::clock;
 use crate::config::ROOM;
 use crate::guard::GuardError;
 use crate::halt::gate;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! client ──▶ proxy ──▶ server        armed like every chaos point: owner, reason, end
-//!        ◀── late, slow, in slices, held, reset, down
+//!        ◀── late, slow, in slices, held, closed, reset, down
 //! ```
 //!
 //! Until it is armed, and after, it hands on every byte as it comes.
@@ -15,17 +15,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use salve_core::sync::Lock;
-use salve_core::{Check, ConfigError, Moment, clock};
+use salve_core::{Check, ConfigError, Moment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::arming::{ArmError, Arming};
+use crate::clock;
 use crate::config::ROOM;
-use crate::fault::Latency;
 use crate::handle::Handle;
+use crate::latency::Latency;
 
 /// What is done to connections; everything at once that is set. Default nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -40,8 +41,14 @@ pub struct Toxics {
     pub slices: Option<Slices>,
     /// Whether data is held, and the connection left open: a peer that is gone without a word.
     pub hold: bool,
+    /// How long a connection is left open; with `hold` a peer that gives up. Default for ever; at
+    /// most 1 h.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional_duration"))]
+    pub close_after: Option<Duration>,
     /// Whether open connections are reset, and new ones as soon as they are made.
     pub reset: bool,
+    /// Whether open connections are closed, and new ones refused.
+    pub down: bool,
     /// Which data is spoilt. Default what goes to the client.
     pub toward: Toward,
 }
@@ -80,9 +87,11 @@ impl Toxics {
         }
         let rate = self.bytes_per_second.unwrap_or(1);
         check.range("bytes_per_second", rate, 1, u64::MAX)?;
+        let hour = Duration::from_secs(3_600);
+        let closes = self.close_after.unwrap_or_default();
+        check.duration("close_after", closes, Duration::ZERO, hour)?;
         let Some(slices) = self.slices else { return Ok(()) };
         check.range("slices.bytes", slices.bytes, 1, usize::MAX)?;
-        let hour = Duration::from_secs(3_600);
         check.duration("slices.pause", slices.pause, Duration::ZERO, hour)
     }
 
@@ -130,7 +139,7 @@ impl Proxy {
             pieces: AtomicU64::new(0),
             resets: AtomicU64::new(0),
         });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&state)));
+        let accepting = tokio::spawn(accept(listener, address, Arc::clone(&state)));
         Ok(Self { state, address, accepting })
     }
 
@@ -183,29 +192,53 @@ impl State {
         (epoch != 0 && self.handle.is_armed()).then_some((epoch, toxics))
     }
 
-    /// Ends when connections are to be reset.
-    async fn until_reset(&self, mut epochs: watch::Receiver<u64>) {
-        while !self.present().is_some_and(|(_, toxics)| toxics.reset) {
+    /// Waits until what spoils data now is so; returns by which arming.
+    async fn until(&self, is_so: impl Fn(&Toxics) -> bool) -> (u64, Toxics) {
+        let mut epochs = self.handle.0.watch();
+        loop {
+            if let Some(present) = self.present().filter(|(_, toxics)| is_so(toxics)) {
+                return present;
+            }
             // The sender lives in the handle.
-            if epochs.changed().await.is_err() {
+            let _ = epochs.changed().await;
+        }
+    }
+
+    /// Ends when a connection that is made now has been open for as long as it may be.
+    async fn until_closed(&self) {
+        loop {
+            let (epoch, toxics) = self.until(|toxics| toxics.close_after.is_some()).await;
+            let end = clock::now().after(toxics.close_after.unwrap_or_default());
+            Arc::clone(&self.handle.0).wait(epoch, end).await;
+            if self.handle.0.is_current(epoch) {
                 return;
             }
         }
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
+async fn accept(mut listener: TcpListener, address: SocketAddr, state: Arc<State>) {
     // Ended with this task, and so with the proxy.
     let mut connections = tokio::task::JoinSet::new();
     loop {
-        let Ok(place) = Arc::clone(&state.places).acquire_owned().await else { return };
-        let client = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
+        let next = async {
+            let place = Arc::clone(&state.places).acquire_owned().await;
+            (place, listener.accept().await)
         };
-        let Ok((client, _)) = client else {
+        let (place, client) = tokio::select! {
+            next = next => next,
+            Some(_) = connections.join_next() => continue,
+            (epoch, _) = state.until(|toxics| toxics.down) => {
+                drop(listener);
+                connections.shutdown().await;
+                Arc::clone(&state.handle.0).wait(epoch, Moment::MAX).await;
+                listener = listen_again(address).await;
+                continue;
+            }
+        };
+        let (Ok(place), Ok((client, _))) = (place, client) else {
             // Out of files, most likely: it comes back when a connection ends.
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(RETRY).await;
             continue;
         };
         let state = Arc::clone(&state);
@@ -216,8 +249,19 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     }
 }
 
+const RETRY: Duration = Duration::from_millis(50);
+
+/// Listens where it did, as soon as nobody else does.
+async fn listen_again(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(_) => tokio::time::sleep(RETRY).await,
+        }
+    }
+}
+
 async fn connect(client: TcpStream, state: &State) {
-    let epochs = state.handle.0.watch();
     let Ok(server) = TcpStream::connect(&state.upstream).await else { return };
     let (mut client, mut server) = (client.into_split(), server.into_split());
     let reset = tokio::select! {
@@ -227,7 +271,8 @@ async fn connect(client: TcpStream, state: &State) {
                 pump(&mut server.0, &mut client.1, state, Toward::Client),
             );
         } => false,
-        () = state.until_reset(epochs) => true,
+        () = state.until_closed() => false,
+        _ = state.until(|toxics| toxics.reset) => true,
     };
     if reset {
         state.resets.fetch_add(1, Ordering::Relaxed);

@@ -185,11 +185,16 @@ impl Rule {
             check.range("burst.mean_length", burst.mean_length, least, 1e6)?;
         }
         let kind = self.fault.kind();
+        if let Fault::Clock(skew) = self.fault {
+            let whole = self.burst.is_none() && self.quota.is_none();
+            check.that("fault", kind, whole, "without bursts and quota: a clock makes no calls")?;
+            check.that("fault", kind, skew.fits(self.schedule), "no drift or halt by degrees")?;
+        }
         let ends = self.schedule.left(Duration::ZERO).is_some();
         check.that("fault", kind, kind != Kind::Stall || ends, "with a window or a period")?;
         let any = Aim { classes: self.aim.classes.clone(), ..Aim::default() };
-        let known = kind != Kind::Unready || self.aim == any;
-        check.that("fault", kind, known, "for any request: none is there yet at readiness")
+        let known = !matches!(kind, Kind::Unready | Kind::Clock) || self.aim == any;
+        check.that("fault", kind, known, "for any request: none is known here")
     }
 }
 

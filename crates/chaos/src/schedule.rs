@@ -63,6 +63,15 @@ impl Schedule {
         }
     }
 
+    /// When, since arming, it began to hold without a break until now; asked only while it holds.
+    pub(crate) fn began(self, since: Duration) -> Duration {
+        match self {
+            Self::Window { after, .. } => after,
+            Self::Period { every, .. } => since.saturating_sub(into(since, every)),
+            Self::Always | Self::Ramp { .. } | Self::Decay { .. } => Duration::ZERO,
+        }
+    }
+
     /// How much longer it goes on without a break; `None` where it does not end by itself.
     pub(crate) fn left(self, since: Duration) -> Option<Duration> {
         match self {
@@ -111,6 +120,7 @@ mod tests {
             assert_eq!(period.strength(ms(at)), in_period, "{at}");
         }
         assert_eq!(window.left(ms(12)), Some(ms(3)));
+        assert_eq!((window.began(ms(12)), period.began(ms(12))), (ms(10), ms(10)));
         assert_eq!((period.left(ms(22)), period.left(ms(27))), (Some(ms(3)), Some(ms(0))));
     }
 }

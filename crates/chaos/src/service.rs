@@ -6,20 +6,22 @@ use std::task::{Context, Poll};
 use tower_service::Service;
 
 use crate::call::{Call, Describe, Undescribed};
-use crate::future::ResponseFuture;
+use crate::fault::Kind;
+use crate::future::{Blow, ResponseFuture};
 use crate::handle::Handle;
 use crate::injected::{ByRejection, Intact, MakeError, Tamper};
 use crate::injector::Step;
 use crate::layer::ChaosLayer;
+use crate::repeat::{Once, Repeat};
 
 /// A service whose calls can be struck. It passes on readiness, and needs no `Clone`.
-pub struct Chaos<S, D = Undescribed, M = ByRejection, T = Intact> {
+pub struct Chaos<S, D = Undescribed, M = ByRejection, T = Intact, R = Once> {
     inner: S,
-    layer: ChaosLayer<D, M, T>,
+    layer: ChaosLayer<D, M, T, R>,
 }
 
-impl<S, D, M, T> Chaos<S, D, M, T> {
-    pub(crate) const fn new(inner: S, layer: ChaosLayer<D, M, T>) -> Self {
+impl<S, D, M, T, R> Chaos<S, D, M, T, R> {
+    pub(crate) const fn new(inner: S, layer: ChaosLayer<D, M, T, R>) -> Self {
         Self { inner, layer }
     }
 
@@ -44,24 +46,25 @@ impl<S, D, M, T> Chaos<S, D, M, T> {
     }
 }
 
-impl<S: Clone, D: Clone, M: Clone, T: Clone> Clone for Chaos<S, D, M, T> {
+impl<S: Clone, D: Clone, M: Clone, T: Clone, R: Clone> Clone for Chaos<S, D, M, T, R> {
     fn clone(&self) -> Self {
         Self::new(self.inner.clone(), self.layer.clone())
     }
 }
 
-impl<S, D, M, T> fmt::Debug for Chaos<S, D, M, T> {
+impl<S, D, M, T, R> fmt::Debug for Chaos<S, D, M, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chaos").field("layer", &self.layer).finish_non_exhaustive()
     }
 }
 
-impl<S, D, M, T, Req> Service<Req> for Chaos<S, D, M, T>
+impl<S, D, M, T, R, Req> Service<Req> for Chaos<S, D, M, T, R>
 where
     S: Service<Req>,
     D: Describe<Req>,
     M: MakeError<S::Error> + Clone,
     T: Tamper<S::Response> + Clone,
+    R: Repeat<S, Req>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -72,7 +75,7 @@ where
         if self.layer.handle.0.is_armed()
             && let Some(error) = self.fail_readiness()
         {
-            return Poll::Ready(Err(error));
+            return Poll::Ready(Err(*error));
         }
         self.inner.poll_ready(cx)
     }
@@ -80,42 +83,54 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         if self.layer.handle.0.is_armed() {
-            return self.call_armed(request);
+            return match self.call_armed(request) {
+                Ok(blow) => ResponseFuture::struck(blow),
+                Err(request) => ResponseFuture::untouched(self.inner.call(request)),
+            };
         }
         ResponseFuture::untouched(self.inner.call(request))
     }
 }
 
-impl<S, D, M, T> Chaos<S, D, M, T> {
+// Both apart, and with answers that fit a register: a point that is not armed then moves no future
+// and no result through memory for their sake.
+impl<S, D, M, T, R> Chaos<S, D, M, T, R> {
     #[cold]
     #[inline(never)]
-    fn fail_readiness<E>(&self) -> Option<E>
+    fn fail_readiness<E>(&self) -> Option<Box<E>>
     where
         M: MakeError<E>,
     {
-        let struck = self.layer.handle.0.decide(&Call::ANY, Step::Readiness, false)?;
-        Some(self.layer.errors.make_error(&struck.injected))
+        let struck = self.layer.handle.0.decide(&Call::ANY, Step::Readiness, |_| true)?;
+        Some(Box::new(self.layer.errors.make_error(&struck.injected)))
     }
 
-    // Apart, so that a call of a point that is not armed saves no registers for it.
+    /// What is done to this call; the request is given back if nothing is.
     #[cold]
     #[inline(never)]
-    fn call_armed<Req>(&mut self, request: Req) -> ResponseFuture<S::Future, M, T>
+    fn call_armed<Req>(&mut self, request: Req) -> Result<Box<Blow<S::Future, M, T>>, Req>
     where
         S: Service<Req>,
         D: Describe<Req>,
         M: MakeError<S::Error> + Clone,
         T: Tamper<S::Response> + Clone,
+        R: Repeat<S, Req>,
     {
-        let shared = &self.layer.handle.0;
-        let call = self.layer.describe.describe(&request);
-        let possible = self.layer.tamper.can_corrupt();
-        let Some(struck) = shared.decide(&call, Step::Call, possible) else {
-            drop(call);
-            return ResponseFuture::untouched(self.inner.call(request));
+        let ChaosLayer { handle, describe, errors, tamper, repeat } = &self.layer;
+        let mut again = None;
+        let can = |kind| match kind {
+            Kind::Corrupt => tamper.can_corrupt(),
+            Kind::Duplicate => {
+                again = repeat.again(&self.inner, &request);
+                again.is_some()
+            }
+            kind => kind.strikes_calls(),
         };
-        drop(call);
-        let (errors, tamper) = (self.layer.errors.clone(), self.layer.tamper.clone());
-        ResponseFuture::struck(shared, struck, errors, tamper, || self.inner.call(request))
+        let Some(struck) = handle.0.decide(&describe.describe(&request), Step::Call, can) else {
+            return Err(request);
+        };
+        let (errors, tamper) = (errors.clone(), tamper.clone());
+        let work = || self.inner.call(request);
+        Ok(Blow::new(&handle.0, struck, errors, tamper, again, work))
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use salve_core::{Classify, ErrorsAreFailures, Moment, Refusable, Verdict, clock, judge};
+use salve_core::{Classify, ErrorsAreFailures, Moment, Refusable, Verdict, judge};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::call::{Describe, Undescribed};
+use crate::clock;
 use crate::event::Disarm;
 use crate::group::within;
 use crate::handle::Handle;

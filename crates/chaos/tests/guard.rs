@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use salve_chaos::guard::{Guard, GuardError};
+use salve_chaos::guard::{Guard, GuardError, kill};
 use salve_chaos::pressure::Pressure;
 use salve_chaos::{ArmError, Arming};
 
@@ -71,6 +71,17 @@ async fn a_paused_process_goes_on_when_it_is_taken_back() {
     assert_eq!(guard.about(), format!("process {} stands still", victim.pid()));
     guard.take_back().await.unwrap();
     assert!(!victim.is_paused());
+}
+
+#[tokio::test]
+async fn a_killed_process_is_gone_and_this_one_is_not_killed() {
+    let mut victim = Victim::new();
+    kill(victim.pid(), &arming(DEADLINE)).await.unwrap();
+    let status = victim.0.wait().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    for pid in [0, 1, std::process::id(), u32::MAX] {
+        assert!(matches!(kill(pid, &arming(DEADLINE)).await, Err(GuardError::Arm(_))), "{pid}");
+    }
 }
 
 #[tokio::test]

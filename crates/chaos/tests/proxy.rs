@@ -114,6 +114,47 @@ async fn connections_are_reset_old_and_new() {
 }
 
 #[tokio::test]
+async fn connections_are_closed_after_a_time_old_and_new() {
+    within(async {
+        let (proxy, handle, mut client) = echo().await;
+        let timeout = Toxics { hold: true, close_after: Some(ms(300)), ..Toxics::default() };
+        proxy.arm(minute(), timeout).unwrap();
+        for _ in 0..2 {
+            let began = Instant::now();
+            client.write_all(&[7; 10]).await.unwrap();
+            assert!(matches!(client.read(&mut [0; 10]).await, Ok(0) | Err(_)));
+            assert!(began.elapsed() >= ms(250), "{:?}", began.elapsed());
+            client = TcpStream::connect(proxy.address()).await.unwrap();
+        }
+        assert_eq!(proxy.resets(), 0);
+        handle.disarm();
+        ask(&mut client, 10).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_is_down_and_up_again_at_the_same_address() {
+    within(async {
+        let (proxy, handle, mut client) = echo().await;
+        ask(&mut client, 10).await;
+        proxy.arm(minute(), Toxics { down: true, ..Toxics::default() }).unwrap();
+        assert!(matches!(client.read(&mut [0; 10]).await, Ok(0) | Err(_)));
+        let refused = TcpStream::connect(proxy.address()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        handle.disarm();
+        let mut well = loop {
+            match TcpStream::connect(proxy.address()).await {
+                Ok(well) => break well,
+                Err(_) => tokio::time::sleep(ms(10)).await,
+            }
+        };
+        ask(&mut well, 10).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn toxics_out_of_bounds_are_refused_and_a_dropped_proxy_is_closed() {
     within(async {
         let (proxy, _, mut client) = echo().await;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use salve_chaos::experiment::{Bound, Experiment, LabConfig, Ready};
-use salve_chaos::{Aim, Burst, Config, Fault, Kind, Latency, Quota, Rule, Schedule};
+use salve_chaos::{Aim, Burst, Config, Fault, Kind, Latency, Lie, Quota, Rule, Schedule, Skew};
 use salve_core::{Class, Enforcement, Ratio};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -72,6 +72,26 @@ fn every_setting_is_read_and_written() {
     assert_eq!(read(text).as_ref(), Ok(&expected));
     assert_eq!(expected.validate(), Ok(()));
     assert_eq!(read(&toml::to_string(&expected).unwrap()), Ok(expected));
+}
+
+#[test]
+fn every_fault_can_be_written_down() {
+    let texts = [
+        ("fault = \"duplicate\"", Fault::Duplicate),
+        ("fault = \"swap\"", Fault::Swap),
+        ("fault = { lie = \"stale\" }", Fault::Lie(Lie::Stale)),
+        ("fault = { clock = { ahead = \"1h\" } }", Fault::Clock(Skew::Ahead(3_600 * SECOND))),
+        ("fault = { clock = { behind = \"2m\" } }", Fault::Clock(Skew::Behind(120 * SECOND))),
+        ("fault = { clock = { drift = { ppm = -50 } } }", Fault::Clock(Skew::Drift { ppm: -50 })),
+        ("fault = { clock = \"frozen\" }", Fault::Clock(Skew::Frozen)),
+        ("fault = { late = { fixed = \"1s\" } }", Fault::Late(Latency::Fixed(SECOND))),
+    ];
+    for (text, fault) in texts {
+        let rule = Rule::new("r", fault);
+        assert_eq!(read(&format!("name = \"r\"\n{text}")).as_ref(), Ok(&rule));
+        assert_eq!(read(&toml::to_string(&rule).unwrap()), Ok(rule));
+        assert!(text.contains(fault.kind().as_str()));
+    }
 }
 
 #[test]

@@ -45,6 +45,7 @@
 //! | `journal` | its journal in an SQLite file, and the history of the whole family in another |
 //! | `actions` | repairs on this machine: commands, clean-up, processes |
 //! | `checks` | ready health checks |
+//! | `chaos` | faults on purpose, checks that lie, and drills in the history |
 //! | `escalate` | channels to people that try again |
 //! | `json` | reports of health as JSON |
 //! | `cache` | answers that are kept, for when the source fails |
@@ -53,6 +54,8 @@
 //! | `metrics` | an exporter of what policies count |
 //! | `tracing` | one span a call and one event an attempt |
 
+#[cfg(feature = "chaos")]
+pub mod chaos;
 mod error;
 #[cfg(feature = "escalate")]
 pub mod escalate;

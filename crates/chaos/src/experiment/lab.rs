@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use salve_core::sync::Lock;
-use salve_core::{Check, Class, ConfigError, Name, Ratio, Sensor, clock};
+use salve_core::{Check, Class, ConfigError, Name, Ratio, Sensor};
 
 use super::{Breach, Experiment, Report, run};
 use crate::arming::ArmError;
+use crate::clock;
 use crate::config::ROOM;
 use crate::fault::Kind;
 use crate::handle::Handle;

@@ -36,6 +36,9 @@ pub use report::{Advice, Breach, Cause, Observation, Report, Status};
 pub struct Experiment {
     /// What it is called.
     pub name: Name,
+    /// Who answers for it. Default its own name.
+    #[cfg_attr(feature = "serde", serde(default, with = "salve_core::settings::optional"))]
+    pub owner: Option<Name>,
     /// The name of the chaos point whose calls are struck.
     pub target: Name,
     /// What is done to the calls of the experiment's group. At least one rule.
@@ -172,6 +175,7 @@ impl Experiment {
     pub fn new(name: impl Into<Name>, target: impl Into<Name>, rule: Rule) -> Self {
         Self {
             name: name.into(),
+            owner: None,
             target: target.into(),
             rules: vec![rule],
             steady: Vec::new(),
@@ -191,6 +195,20 @@ impl Experiment {
     pub fn latency_spike(target: impl Into<Name>, latency: Duration, duration: Duration) -> Self {
         let rule = Rule::new("latency-spike", crate::Fault::latency(latency));
         Self::new("latency-spike", target, rule.with_share(Ratio::ONE)).with_duration(duration)
+    }
+
+    /// Sets who answers for it.
+    #[must_use]
+    pub fn with_owner(mut self, owner: impl Into<Name>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    pub(crate) fn owner(&self) -> String {
+        match &self.owner {
+            Some(owner) => owner.to_string(),
+            None => format!("experiment {}", self.name),
+        }
     }
 
     /// Adds to the steady state.
@@ -274,8 +292,9 @@ impl Experiment {
         let share = self.share > Ratio::ZERO && self.share <= half;
         check.that("share", self.share, share, "above 0%, to 50%")?;
         self.harm.validate()?;
-        let unready = self.kinds().find(|kind| *kind == Kind::Unready);
-        check.that("fault", Kind::Unready, unready.is_none(), "known to belong to a group")?;
+        let stray = self.kinds().find(|kind| matches!(kind, Kind::Unready | Kind::Clock));
+        let kind = stray.unwrap_or(Kind::Unready);
+        check.that("fault", kind, stray.is_none(), "known to belong to a group")?;
         self.steady.iter().chain(&self.halts).try_for_each(|bound| bound.validate(check))
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use salve_core::{Name, Ratio};
 
 use super::Experiment;
-use crate::fault::{Fault, Latency};
+use crate::fault::Fault;
+use crate::latency::Latency;
 use crate::rule::{Aim, Burst, Quota, Rule, Shard};
 use crate::schedule::Schedule;
 
@@ -142,6 +143,14 @@ impl Ready {
             "The work is done, and the answer comes too late.",
             Fault::Late(Latency::Fixed(seconds(35))),
         ),
+        Self {
+            share: Ratio::percent::<30>(),
+            ..ready(
+                "delivered-twice",
+                "Requests arrive twice: who is charged twice?",
+                Fault::Duplicate,
+            )
+        },
         Self {
             share: Ratio::percent::<5>(),
             ..ready("panics", "The client panics now and then.", Fault::Panic)

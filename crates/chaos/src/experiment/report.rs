@@ -263,6 +263,10 @@ const fn remedy(kind: Kind) -> &'static str {
         Kind::Corrupt => {
             "check answers before they are used, and treat a damaged one as a failure."
         }
+        Kind::Duplicate => "let what is asked twice be done once: a key by which it is known.",
+        Kind::Swap => "number messages, and do not rely on the order in which they come.",
+        Kind::Lie => "do not trust one check alone: judge by what calls come to as well.",
+        Kind::Clock => "measure by a monotonic clock, and bound what a step can do.",
     }
 }
 

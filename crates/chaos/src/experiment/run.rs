@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use salve_core::{Moment, Sensor, clock};
+use salve_core::{Moment, Sensor};
 
 use super::{Bound, Breach, Cause, Experiment, Lab, Observation, Refusal, Report, Status};
 use crate::arming::Arming;
+use crate::clock;
 use crate::event::{Disarm, Event};
 use crate::handle::Handle;
 use crate::trial::Trial;
@@ -49,8 +50,10 @@ pub(super) async fn run(
     drop(run);
     handle.0.tell(Event::ExperimentEnded {
         experiment: report.experiment.to_string(),
+        owner: experiment.owner(),
         status: report.status,
         why: report.why(),
+        report: Arc::new(report.clone()),
     });
     Ok(report)
 }
@@ -64,7 +67,7 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Refusal> {
         let trial = Arc::new(Trial::new(experiment.share, experiment.slow, experiment.harm));
         let before = handle.status();
-        let (owner, reason) = (format!("experiment {}", experiment.name), "steady state");
+        let (owner, reason) = (experiment.owner(), format!("experiment {}", experiment.name));
         let lasts = lease(experiment).min(experiment.duration);
         let arming = Arming::new(owner, reason, lasts).with_rules(experiment.rules.clone());
         let armed = handle.0.arm(arming, Some(Arc::clone(&trial)));
@@ -83,7 +86,7 @@ impl<'a> Run<'a> {
         };
         lab.set_now(Some((handle.clone(), epoch)));
         let name = experiment.name.to_string();
-        handle.0.tell(Event::ExperimentStarted { experiment: name });
+        handle.0.tell(Event::ExperimentStarted { experiment: name, owner: experiment.owner() });
         Ok(run)
     }
 

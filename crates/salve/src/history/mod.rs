@@ -29,9 +29,11 @@
 //! | targets, the whole, scores | with each look | `component_health_summary`, `system_health_snapshots`, `health_scores` |
 //! | incidents and actions | at once | `self_healing_issues`, `self_healing_remediations`, `recovery_events` |
 //!
-//! Chaos knows no facade: record its experiments as
-//! [`Row::Experiment`].
+//! With the feature `chaos` armings and experiments are recorded in `chaos_experiments`, as they begin and end, with the
+//! reports.
 
+#[cfg(feature = "chaos")]
+mod drills;
 mod incidents;
 
 use std::collections::HashMap;
@@ -132,6 +134,12 @@ impl Feed {
     pub fn watch_healer(&mut self, healer: &heal::Handle) {
         healer.on_event(incidents::Recorder::new(Arc::clone(&self.history)));
         self.healers.push(healer.clone());
+    }
+
+    /// Records when a chaos point is armed, by whom and why, its experiments and their reports.
+    #[cfg(feature = "chaos")]
+    pub fn watch_chaos(&mut self, point: &crate::chaos::Handle) {
+        point.observe(drills::recorder(Arc::clone(&self.history)));
     }
 
     /// Records how everything is.

@@ -1,21 +1,26 @@
 //! The engine behind a lock that is only taken while it is armed, and the word before it.
 
+mod held;
+
 use std::sync::Arc;
 
 use salve_core::sync::{AtomicU64, Lock, Ordering};
-use salve_core::{Enforcement, Events, Moment, Name, Origin, Told, clock};
+use salve_core::{Enforcement, Events, Moment, Name, Origin, Told};
 use tokio::sync::{Notify, watch};
 
 use crate::arming::{ArmError, Armed, Arming};
 use crate::call::Call;
+use crate::clock;
 use crate::config::{Config, ROOM};
 use crate::event::{Disarm, Event};
-use crate::fault::Fault;
+use crate::fault::Kind;
 use crate::group::{self, Group};
 use crate::halt;
 use crate::injected::Injected;
 use crate::injector::{Injector, Step, Strike, Terms};
 use crate::trial::Trial;
+
+pub(crate) use held::Held;
 
 /// What all handles, layers and calls of one chaos point share.
 ///
@@ -221,13 +226,18 @@ impl Shared {
         Some(Place { trial: Arc::clone(trial), group, epoch: inner.epoch })
     }
 
-    /// What is done to this call. Asked only while it is armed.
+    /// What is done to this call, of the kinds that can be done where it is made. Asked only while
+    /// it is armed.
     #[cold]
     #[inline(never)]
-    pub(crate) fn decide(&self, call: &Call<'_>, step: Step, possible: bool) -> Option<Struck> {
+    pub(crate) fn decide(
+        &self,
+        call: &Call<'_>,
+        step: Step,
+        can: impl FnOnce(Kind) -> bool,
+    ) -> Option<Struck> {
         let now = clock::now();
         self.expire(now);
-        let shadow = self.config.enforcement == Enforcement::Shadow;
         let (strike, epoch) = {
             let mut inner = self.inner.lock();
             let epoch = inner.epoch;
@@ -236,19 +246,65 @@ impl Shared {
             if present.trial.is_some() && group::current() != Some(Group::Experiment) {
                 return None;
             }
-            let capped = present.injector.capped();
-            let strike = present.injector.decide(call, step, now);
-            if present.injector.capped() > capped {
-                self.totals.capped.fetch_add(1, Ordering::Relaxed);
-            }
-            let strike = strike?;
-            if !possible && strike.fault == Fault::Corrupt {
-                self.totals.impossible.fetch_add(1, Ordering::Relaxed);
-                return None;
-            }
-            present.armed.struck += 1;
+            let strike = self.counting_capped(present, |it| it.decide(call, step, now))?;
             (strike, epoch)
         };
+        if !can(strike.fault.kind()) {
+            self.totals.impossible.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        {
+            let mut inner = self.inner.lock();
+            // Whoever took it back meanwhile has been told how many calls were struck.
+            let same = inner.epoch == epoch;
+            inner.armed.as_mut().filter(|_| same)?.armed.struck += 1;
+        }
+        let injected = self.count(&strike);
+        (!self.is_shadow()).then_some(Struck { strike, injected, epoch, at: now })
+    }
+
+    /// What a clock shows at `now`, the true moment.
+    pub(crate) fn shown(&self, now: Moment) -> Moment {
+        if !self.is_armed() {
+            return now;
+        }
+        self.expire(now);
+        let skewed = {
+            let mut inner = self.inner.lock();
+            // The clock of an experiment's group would be that of the others too.
+            let present = inner.armed.as_mut().filter(|present| present.trial.is_none());
+            present.and_then(|present| {
+                let skewed = self.counting_capped(present, |it| it.skew(now))?;
+                present.armed.struck += u64::from(skewed.1.is_some());
+                Some(skewed)
+            })
+        };
+        let Some((shown, strike)) = skewed else { return now };
+        if let Some(strike) = strike {
+            self.count(&strike);
+        }
+        if self.is_shadow() { now } else { shown }
+    }
+
+    fn counting_capped<T>(
+        &self,
+        present: &mut Present,
+        ask: impl FnOnce(&mut Injector) -> Option<T>,
+    ) -> Option<T> {
+        let before = present.injector.capped();
+        let answer = ask(&mut present.injector);
+        let capped = present.injector.capped() - before;
+        self.totals.capped.fetch_add(capped, Ordering::Relaxed);
+        answer
+    }
+
+    fn is_shadow(&self) -> bool {
+        self.config.enforcement == Enforcement::Shadow
+    }
+
+    /// Counts and tells a strike, with no lock held.
+    fn count(&self, strike: &Strike) -> Injected {
+        let shadow = self.is_shadow();
         let injected = Injected {
             origin: self.origin.clone(),
             rule: strike.rule.clone(),
@@ -261,60 +317,12 @@ impl Shared {
         if self.events.is_listened_to() {
             self.tell(Event::Struck { injected: injected.clone(), shadow });
         }
-        (!shadow).then_some(Struck { strike, injected, epoch, at: now })
-    }
-
-    /// Waits until `target`, or until this arming is no more.
-    pub(crate) async fn wait(self: Arc<Self>, epoch: u64, target: Moment) {
-        let mut epochs = self.epochs.subscribe();
-        loop {
-            let until = {
-                let inner = self.inner.lock();
-                match &inner.armed {
-                    Some(present) if inner.epoch == epoch => present.armed.until,
-                    _ => return,
-                }
-            };
-            let next = clock::instant(target.min(until));
-            let gone = epochs.wait_for(|now| *now != epoch);
-            if tokio::time::timeout_at(next, gone).await.is_ok() {
-                return;
-            }
-            let now = clock::now();
-            if now >= target {
-                return;
-            }
-            // The end may have been put off meanwhile; then it goes on waiting.
-            self.expire(now);
-        }
+        injected
     }
 
     /// Whether this arming still holds.
     pub(crate) fn is_current(&self, epoch: u64) -> bool {
         self.word.load(Ordering::Relaxed) == epoch
-    }
-
-    /// Ends as soon as no struck call is held.
-    pub(crate) async fn released(&self) {
-        loop {
-            let released = self.released.notified();
-            if self.totals.held.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            released.await;
-        }
-    }
-
-    /// The number of the arming that holds, now and as it changes; 0 while there is none.
-    #[cfg(feature = "proxy")]
-    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
-        self.epochs.subscribe()
-    }
-
-    /// Ends as soon as this arming does.
-    pub(crate) async fn ended(&self, epoch: u64) {
-        // The sender lives in `self`, so it cannot be gone.
-        let _ = self.epochs.subscribe().wait_for(|now| *now != epoch).await;
     }
 
     pub(crate) const fn totals(&self) -> &Totals {
@@ -335,24 +343,5 @@ impl std::fmt::Debug for Shared {
             .field("origin", &self.origin)
             .field("armed", &self.is_armed())
             .finish_non_exhaustive()
-    }
-}
-
-/// Counts a struck call for as long as it is held.
-#[derive(Debug)]
-pub(crate) struct Held(Arc<Shared>);
-
-impl Held {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        shared.totals.held.fetch_add(1, Ordering::Relaxed);
-        Self(shared)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if self.0.totals.held.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.released.notify_waiters();
-        }
     }
 }

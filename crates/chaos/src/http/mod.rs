@@ -1,8 +1,15 @@
-//! Marks on `http` responses, so that whoever counts them can tell what was done on purpose.
+//! Marks on `http` responses, so that whoever counts them can tell what was done on purpose; bodies
+//! that can be spoilt, and rules by headers.
+
+mod body;
+mod headers;
 
 use http::Response;
 
 use crate::injected::{Injected, Marked, Tamper};
+
+pub use body::{BodyFault, SpoilBodies, SpoiltBody};
+pub use headers::ByHeaders;
 
 /// Puts an [`Injected`] among the extensions of each response of a struck call, and damages answers
 /// as the inner value does, by default not at all.
