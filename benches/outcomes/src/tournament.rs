@@ -68,7 +68,10 @@ type Played = (Score, Curve);
 
 fn play_one(entry: &Entry, scenario: &Scenario, seed: u64) -> Played {
     let fates = model::play(entry, scenario, seed);
-    let bound = Bound::of(scenario, &fates.requests);
+    let bound = match scenario.beyond.users {
+        Some(_) => Bound::of(scenario, &model::wishes(scenario, seed)),
+        None => Bound::of(scenario, &fates.requests),
+    };
     (Score::of(scenario, &fates, &bound), Curve::of(scenario, &fates))
 }
 
@@ -82,6 +85,7 @@ mod tests {
         let mut entries = players::named(player, false);
         entries.retain(|entry| entry.name == player);
         let mut chosen = scenario::all();
+        chosen.extend(scenario::further());
         chosen.retain(|scenario| scenarios.contains(&scenario.id));
         let rows = play(&entries, &chosen, 1);
         rows.into_iter().next().unwrap_or_else(|| panic!("nobody is called {player}"))

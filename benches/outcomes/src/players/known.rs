@@ -19,6 +19,12 @@ fn retries(budget: impl Budget + 'static) -> Retries {
     Retries { attempts: 4, base: 25 * MS, longest: SECOND, budget: Box::new(budget) }
 }
 
+/// Three retries with full jitter, of whatever failed, paid for by nobody: who retries like this
+/// has not asked whether it may be repeated.
+pub(crate) fn naive(scenario: &Scenario) -> Box<dyn Player> {
+    Box::new(plain(scenario).retries(retries(Unlimited)).blindly())
+}
+
 /// The AWS SDKs make three attempts, with full jitter from 50 ms on.
 fn aws(scenario: &Scenario) -> Stack {
     plain(scenario).retries(Retries { attempts: 3, base: 50 * MS, ..retries(Aws::new()) })
