@@ -9,7 +9,7 @@ use super::random::{Purpose, stream};
 use super::request::{Origin, Request, RequestId};
 use super::world::World;
 use crate::scenario::Scenario;
-use crate::time::{Micros, SECOND};
+use crate::time::Micros;
 
 /// One user. Each has a stream of its own, so that the wishes are the same whoever plays.
 #[derive(Clone, Debug)]
@@ -105,6 +105,7 @@ pub(crate) fn wishes(scenario: &Scenario, seed: u64) -> Vec<Request> {
 mod tests {
     use super::*;
     use crate::scenario::further;
+    use crate::time::SECOND;
 
     #[test]
     fn as_many_wishes_come_as_the_scenario_says() {
