@@ -149,10 +149,15 @@ impl Quota {
                 if lasted < Self::NOTICE || all < Self::FEWEST {
                     return self.state;
                 }
-                // A quota lets its rate pass: where nothing passes it is something else.
-                if turned_away <= Self::MUCH * all || accepted < 1.0 {
+                if turned_away <= Self::MUCH * all {
                     return State::Free;
                 }
+                // A quota lets its rate pass: where next to nothing passes it is something else.
+                if accepted < Self::FEWEST {
+                    return if lasted < Self::LONGEST { self.state } else { State::Free };
+                }
+                // What came of another rate says nothing about this one.
+                (self.accepted, self.turned_away) = (0.0, 0.0);
                 self.tokens = 0.0;
                 self.filled = now;
                 let rate = (Self::TESTED * accepted / lasted.as_secs_f64()).max(1.0);
@@ -264,7 +269,7 @@ mod tests {
             let share = play(&mut clients, each, 6, |tokens, _| tokens < 2.0);
             assert!(share < 0.3, "{share} are turned away, and not half");
             let paced = clients.iter().filter(|client| client.is_bound()).count();
-            assert!(paced >= 20, "{paced} are paced");
+            assert!(paced >= 15, "{paced} are paced");
         }
     }
 
