@@ -23,10 +23,10 @@ use random::{Purpose, stream};
 
 #[cfg(test)]
 pub(crate) use arrivals::arrivals;
-pub(crate) use users::wishes;
 pub(crate) use fate::{Fate, Fates};
 pub(crate) use random::{Purpose as RandomPurpose, stream as random_stream};
 pub(crate) use request::{AttemptId, Class, Outcome, Request, RequestId};
+pub(crate) use users::wishes;
 pub(crate) use world::World;
 
 /// Plays `scenario` with `entry` and returns what became of every request.
