@@ -101,8 +101,15 @@ impl Central {
     /// The weightiest request that can still be answered, the oldest of its class.
     fn next(&mut self, dependency: u32, desk: &Desk<'_>) -> Option<RequestId> {
         let (now, scenario) = (desk.now(), desk.foresee());
-        let slow = scenario.replica(dependency * scenario.replicas + 1, now).slow;
-        let least = MS + (scenario.service.mean_when_cold() * 3.0 * slow * MS as f64) as Micros;
+        let first = dependency * scenario.replicas;
+        let slow = scenario.replica(first + 1, now).slow;
+        // By the clock that is furthest ahead, of those that can be used at all.
+        let usable = (first..first + scenario.replicas)
+            .filter(|&replica| !scenario.is_beyond_time(replica, now));
+        let ahead = usable.filter_map(|replica| scenario.clock(replica, now)).max();
+        let ahead = Micros::try_from(ahead.unwrap_or(0)).unwrap_or(0);
+        let least =
+            ahead + MS + (scenario.service.mean_when_cold() * 3.0 * slow * MS as f64) as Micros;
         for class in Class::ALL {
             let queue = &mut self.queues[dependency as usize][class as usize];
             while let Some(&oldest) = queue.front()
