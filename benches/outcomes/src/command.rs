@@ -6,7 +6,7 @@ use crate::model::{RandomPurpose, random_stream};
 use crate::scenario::{self, Scenario};
 
 pub(crate) const USAGE: &str =
-    "usage: outcomes [--players TEXT] [--scenarios S01,S05] [--seed NUMBER] \
+    "usage: outcomes [--players TEXT] [--scenarios S01,X05] [--seed NUMBER] \
 [--perturb SEED] [--ablations] [--quick] [--details] [--plots FOLDER]
   --players    only those whose name contains the text
   --scenarios  only these
@@ -18,13 +18,15 @@ pub(crate) const USAGE: &str =
   --details    every figure of every player, scenario by scenario";
 
 /// Where policies differ most: one scenario for each part of a good one.
-pub(crate) const QUICK: &str = "S03,S04,S05,S08,S11,S13,S18,S21";
+pub(crate) const QUICK: &str = "S03,S04,S05,S08,S11,S13,S18,S21,X02,X04,X06,X07";
 
 /// What to play.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Command {
     pub(crate) players: String,
     pub(crate) scenarios: Vec<Scenario>,
+    /// Those beyond the plain model, whose scores stand apart.
+    pub(crate) further: Vec<Scenario>,
     pub(crate) seed: u64,
     pub(crate) details: bool,
     pub(crate) ablations: bool,
@@ -35,7 +37,7 @@ impl Command {
     /// # Errors
     /// If an argument is unknown or has no valid value.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut command = Self { scenarios: scenario::all(), seed: 1, ..Self::default() };
+        let mut command = Self { seed: 1, ..Self::default() };
         let (mut perturb, mut chosen) = (None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -53,16 +55,17 @@ impl Command {
                 other => return Err(format!("unknown argument `{other}`\n{USAGE}")),
             }
         }
+        let mut scenarios = everything();
         if let Some(seed) = perturb {
             let mut rng = random_stream(seed, RandomPurpose::Perturbation);
-            let perturbed = |one: &Scenario| scenario::perturbed(one, &mut rng);
-            command.scenarios = command.scenarios.iter().map(perturbed).collect();
+            scenarios = scenarios.iter().map(|one| scenario::perturbed(one, &mut rng)).collect();
         }
         // After all have been drawn: a scenario is the same beside others and alone.
         if let Some(chosen) = chosen {
-            command.scenarios =
-                chosen.iter().map(|&place| command.scenarios[place].clone()).collect();
+            scenarios = chosen.into_iter().map(|place: usize| scenarios[place].clone()).collect();
         }
+        (command.scenarios, command.further) =
+            scenarios.into_iter().partition(|scenario| !scenario.is_further());
         Ok(command)
     }
 }
@@ -71,9 +74,16 @@ fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("`{text}` is no number"))
 }
 
+/// Every scenario: first those of the plain model, so that the others change nothing about them.
+fn everything() -> Vec<Scenario> {
+    let mut scenarios = scenario::all();
+    scenarios.extend(scenario::further());
+    scenarios
+}
+
 /// The places of scenarios in the list of all.
 fn ids(text: &str) -> Result<Vec<usize>, String> {
-    let all = scenario::all();
+    let all = everything();
     let find = |id: &str| {
         let found = all.iter().position(|scenario| scenario.id == id);
         found.ok_or_else(|| format!("there is no scenario `{id}`"))
@@ -92,10 +102,11 @@ mod tests {
     #[test]
     fn everything_is_played_unless_less_is_asked_for() {
         let command = parse("").unwrap();
-        assert_eq!((command.scenarios.len(), command.seed), (22, 1));
-        let command = parse("--scenarios S05,S01 --seed 7").unwrap();
-        let ids: Vec<_> = command.scenarios.iter().map(|scenario| scenario.id).collect();
-        assert_eq!((ids, command.seed), (vec!["S05", "S01"], 7));
+        assert_eq!((command.scenarios, command.further), (scenario::all(), scenario::further()));
+        let command = parse("--scenarios S05,X02,S01 --seed 7").unwrap();
+        let ids = |scenarios: &[Scenario]| scenarios.iter().map(|it| it.id).collect::<Vec<_>>();
+        assert_eq!((ids(&command.scenarios), command.seed), (vec!["S05", "S01"], 7));
+        assert_eq!(ids(&command.further), ["X02"]);
     }
 
     #[test]

@@ -39,16 +39,20 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<(), String> {
     let chosen = players::named(&command.players, command.ablations);
-    let rows = tournament::play(&chosen, &command.scenarios, command.seed);
-    println!("{}", table::scores(&rows, &command.scenarios));
-    println!("Means over the scenarios:\n\n{}", table::figures(&rows));
-    if command.details {
-        for row in &rows {
-            println!("{}", table::details(row, &command.scenarios));
+    let plain = (&command.scenarios, table::PLAIN);
+    let further = (&command.further, table::FURTHER);
+    for (scenarios, figures) in [plain, further].into_iter().filter(|(it, _)| !it.is_empty()) {
+        let rows = tournament::play(&chosen, scenarios, command.seed);
+        println!("{}", table::scores(&rows, scenarios));
+        println!("Means over the scenarios:\n\n{}", table::figures(&rows, figures));
+        if command.details {
+            for row in &rows {
+                println!("{}", table::details(row, scenarios, figures));
+            }
+        }
+        if let Some(folder) = &command.plots {
+            plot::all(folder, &rows, scenarios)?;
         }
     }
-    match &command.plots {
-        Some(folder) => plot::all(folder, &rows, &command.scenarios),
-        None => Ok(()),
-    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use rand_pcg::Pcg64Mcg;
 
 use crate::model::{AttemptId, Class, Outcome, Request, RequestId, World};
+use crate::players::naive;
 use crate::scenario::Scenario;
 use crate::time::Micros;
 
@@ -96,6 +97,11 @@ impl Desk<'_> {
         self.world.wake(self.client, at, token);
     }
 
+    /// Whether there is a front between this caller and the replicas.
+    pub(crate) fn calls_front(&self) -> bool {
+        self.world.calls_front(self.client)
+    }
+
     /// What goes wrong and when. Only the clairvoyant may look.
     pub(crate) const fn foresee(&self) -> &Scenario {
         &self.world.scenario
@@ -121,20 +127,25 @@ pub(crate) enum Make {
 }
 
 impl Entry {
+    /// One for each caller of the scenario, in order.
     pub(crate) fn players(&self, scenario: &Scenario) -> Vec<Box<dyn Player>> {
-        match self.make {
-            Make::Each(make) => (0..scenario.clients)
-                .map(|_| -> Box<dyn Player> {
-                    match scenario.dependencies {
-                        1 => make(scenario),
-                        several => {
-                            Box::new(Several((0..several).map(|_| make(scenario)).collect()))
-                        }
-                    }
-                })
-                .collect(),
+        let mut players = match self.make {
+            Make::Each(make) => (0..scenario.callers()).map(|_| each(make, scenario)).collect(),
             Make::Together(make) => make(scenario),
+        };
+        for (caller, player) in (0..).zip(&mut players) {
+            if scenario.is_naive(caller) {
+                *player = each(naive, scenario);
+            }
         }
+        players
+    }
+}
+
+fn each(make: fn(&Scenario) -> Box<dyn Player>, scenario: &Scenario) -> Box<dyn Player> {
+    match scenario.dependencies {
+        1 => make(scenario),
+        several => Box::new(Several((0..several).map(|_| make(scenario)).collect())),
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Score {
     pub(crate) recover: f64,
     /// The worst tenant's goodput of its fair share.
     pub(crate) worst_tenant: f64,
+    /// Of a thousand requests, those that were carried out twice and may not be.
+    pub(crate) doubled: f64,
 }
 
 impl Score {
@@ -71,6 +73,7 @@ impl Score {
             detect: detected(scenario, fates),
             recover: recovered(scenario, fates),
             worst_tenant: worst_tenant(&counted, bound),
+            doubled: 1_000.0 * counted.iter().filter(|(_, it)| it.doubled).count() as f64 / count,
         }
     }
 }
@@ -149,6 +152,10 @@ fn worst_tenant(counted: &[(&Request, &Fate)], bound: &Bound) -> f64 {
     for (place, &tenant) in by_size.iter().enumerate() {
         let share = asked[tenant].min(left / (asked.len() - place) as f64);
         left -= share;
+        // Who asks for nothing lacks nothing.
+        if asked[tenant] == 0.0 {
+            continue;
+        }
         worst = worst.min(good[tenant] / share.max(1.0));
     }
     worst

@@ -25,11 +25,14 @@ pub(crate) fn scores(rows: &[Row], scenarios: &[Scenario]) -> String {
     text
 }
 
-/// A figure beside the score: its title, and where it is in a score.
-type Figure = (&'static str, fn(&Score) -> f64, usize);
+/// A figure beside the score: its title, where it is in a score, and its decimal places.
+pub(crate) type Figure = (&'static str, fn(&Score) -> f64, usize);
 
-/// What else there is to say about how somebody fared.
-const FIGURES: &[Figure] = &[
+/// What else there is to say about how somebody fared in the plain model.
+pub(crate) const PLAIN: &[Figure] = FURTHER.split_last().expect("some").1;
+
+/// What else there is to say where the model goes further.
+pub(crate) const FURTHER: &[Figure] = &[
     ("goodput", |score| score.goodput, 3),
     ("critical", |score| score.critical, 3),
     ("attempts / request", |score| score.amplification, 2),
@@ -41,20 +44,21 @@ const FIGURES: &[Figure] = &[
     ("detect s", |score| score.detect, 1),
     ("recover s", |score| score.recover, 1),
     ("worst tenant", |score| score.worst_tenant, 3),
+    ("twice / 1000", |score| score.doubled, 2),
 ];
 
 /// The other figures, as means over the scenarios.
-pub(crate) fn figures(rows: &[Row]) -> String {
+pub(crate) fn figures(rows: &[Row], figures: &[Figure]) -> String {
     let mut text = String::from("| player |");
-    for (title, ..) in FIGURES {
+    for (title, ..) in figures {
         let _ = write!(text, " {title} |");
     }
     text.push_str("\n|---|");
-    text.push_str(&"---|".repeat(FIGURES.len()));
+    text.push_str(&"---|".repeat(figures.len()));
     text.push('\n');
     for row in sorted(rows) {
         let _ = write!(text, "| {} |", row.name);
-        for (_, figure, digits) in FIGURES {
+        for (_, figure, digits) in figures {
             let _ = write!(text, " {:.*} |", *digits, row.mean_of(figure));
         }
         text.push('\n');
@@ -63,15 +67,15 @@ pub(crate) fn figures(rows: &[Row]) -> String {
 }
 
 /// All figures of one player, scenario by scenario.
-pub(crate) fn details(row: &Row, scenarios: &[Scenario]) -> String {
+pub(crate) fn details(row: &Row, scenarios: &[Scenario], figures: &[Figure]) -> String {
     let mut text = format!("{} ({})\n| scenario | score |", row.name, row.source);
-    for (title, ..) in FIGURES {
+    for (title, ..) in figures {
         let _ = write!(text, " {title} |");
     }
     text.push('\n');
     for (scenario, score) in scenarios.iter().zip(&row.scores) {
         let _ = write!(text, "| {} {} | {:.1} |", scenario.id, scenario.name, score.score);
-        for (_, figure, digits) in FIGURES {
+        for (_, figure, digits) in figures {
             let _ = write!(text, " {:.*} |", *digits, figure(score));
         }
         text.push('\n');

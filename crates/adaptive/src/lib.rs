@@ -59,11 +59,14 @@
 //!
 //! The [`Controller`] itself is plain Rust without clock, lock or runtime.
 
+#[cfg(feature = "balance")]
+pub mod balance;
 mod call;
 mod config;
 mod controller;
 mod event;
 pub mod future;
+mod gauge;
 mod handle;
 mod layer;
 mod limit;

@@ -30,6 +30,8 @@ pub(crate) struct Limit {
     /// Until when the last look's word holds that most answers are quick.
     quick_until: Moment,
     now: Moment,
+    /// The classes that are shed just now, as [`Worth`](crate::worth::Worth) counts them.
+    shed: f64,
 }
 
 /// What has been seen since the last look.
@@ -74,7 +76,13 @@ impl Limit {
             rises_to: 0.0,
             quick_until: Moment::ZERO,
             now: Moment::ZERO,
+            shed: 0.0,
         }
+    }
+
+    /// Says which classes are shed just now.
+    pub(crate) const fn set_shed(&mut self, shed: f64) {
+        self.shed = shed;
     }
 
     /// Follows new settings from where it stands.
@@ -165,7 +173,16 @@ impl Limit {
         self.rises_to = 0.0;
         self.cut_at = now;
         let from = self.limit.min(f64::from(under_way).max(1.0));
-        self.limit = from * if slow > Self::VERY_SLOW { 0.6 } else { 0.85 };
+        let usual = if slow > Self::VERY_SLOW { 0.4 } else { 0.15 };
+        self.limit = from * (1.0 - usual * self.yielding());
+    }
+
+    /// How much it yields compared with what is usual: a third more where nothing is shed, a third
+    /// less where only what is critical passes. All clients of an overloaded dependency see the
+    /// same delay; so room moves from those that serve what matters less to those that lack it for
+    /// what matters more, though none knows of the others.
+    fn yielding(&self) -> f64 {
+        (4.0 - self.shed) / 3.0
     }
 
     /// Starts again after a time in which nothing was learnt.
@@ -216,6 +233,23 @@ mod tests {
         assert!(bench.windows(20, 7) > 40.0);
         assert!(bench.windows(40, 8) < 2.0);
         assert!(bench.windows(40, 0) > 20.0);
+    }
+
+    /// Two clients of one dependency that sees slow answers whenever more than 40 are under way.
+    #[test]
+    fn room_moves_to_whoever_sheds_more() {
+        let mut clients = [Bench::new(), Bench::new()];
+        clients[1].0.set_shed(1.95);
+        let mut shares = [0.0; 2];
+        for _ in 0..2_000 {
+            let all: f64 = clients.iter().map(|client| client.0.get()).sum();
+            let slow = if all > 40.0 { 8 } else { 0 };
+            for (client, share) in clients.iter_mut().zip(&mut shares) {
+                *share += client.windows(1, slow);
+            }
+        }
+        assert!(shares[1] > 1.3 * shares[0], "{shares:?}");
+        assert!(shares[0] > 0.1 * shares[1], "{shares:?}");
     }
 
     #[test]

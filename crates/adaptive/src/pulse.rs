@@ -72,6 +72,12 @@ const FIRST_SHARE: f64 = 0.2;
 /// After which it doubles.
 const DOUBLES_IN: Duration = Duration::from_millis(25);
 
+/// The share that is let in by what has been awake for so long.
+fn share(since: Moment, now: Moment) -> f64 {
+    let doublings = now.since(since).as_secs_f64() / DOUBLES_IN.as_secs_f64();
+    FIRST_SHARE * doublings.exp2()
+}
+
 impl Pulse {
     pub(crate) const fn is_dead(&self) -> bool {
         matches!(self.state, State::Dead { .. })
@@ -80,6 +86,16 @@ impl Pulse {
     /// Whether nothing at all speaks against it.
     pub(crate) fn is_beyond_doubt(&self) -> bool {
         self.state == State::Alive && self.suspicion == Suspicion::default()
+    }
+
+    /// The share of calls that is let in; `None` if it is dead.
+    #[cfg(feature = "balance")]
+    pub(crate) fn share(&self, now: Moment) -> Option<f64> {
+        match self.state {
+            State::Alive => Some(1.0),
+            State::Dead { .. } => None,
+            State::Waking { since } => Some(share(since, now).min(1.0)),
+        }
     }
 
     /// When those who wait for it should ask again.
@@ -116,8 +132,7 @@ impl Pulse {
                 Verdict::Probe
             }
             State::Waking { since } => {
-                let doublings = now.since(since).as_secs_f64() / DOUBLES_IN.as_secs_f64();
-                let share = FIRST_SHARE * doublings.exp2();
+                let share = share(since, now);
                 if share >= 1.0 {
                     self.state = State::Alive;
                     return Verdict::Go;

@@ -4,43 +4,21 @@ use std::time::Duration;
 
 use salve_core::Moment;
 
-use crate::pulse::{Change, Probing, Pulse, Verdict};
+use crate::gauge::Gauge;
+use crate::pulse::{Probing, Verdict};
 use crate::suspicion::Suspicion;
 
 /// The replicas of a dependency, as far as the client sees them.
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
-    replicas: Vec<Replica>,
+    replicas: Vec<Gauge>,
     /// Otherwise any replica is as good as another.
     compares: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Replica {
-    under_way: u32,
-    /// Seconds, smoothed; grows at once and falls slowly.
-    latency: f64,
-    success: f64,
-    pulse: Pulse,
-}
-
-impl Default for Replica {
-    fn default() -> Self {
-        Self { under_way: 0, latency: 0.0, success: 1.0, pulse: Pulse::default() }
-    }
-}
-
-impl Replica {
-    fn cost(&self) -> f64 {
-        (self.latency + 0.0005) * f64::from(self.under_way + 1) / (self.success * self.success)
-    }
-}
-
 impl Routes {
-    const SMOOTHING: f64 = 0.1;
-
     pub(crate) fn new(count: u32, compares: bool) -> Self {
-        Self { replicas: vec![Replica::default(); count as usize], compares }
+        Self { replicas: vec![Gauge::default(); count as usize], compares }
     }
 
     pub(crate) const fn count(&self) -> u32 {
@@ -53,9 +31,7 @@ impl Routes {
 
     /// Forgets what it knows of them, but for what is under way there.
     pub(crate) fn forget(&mut self) {
-        for replica in &mut self.replicas {
-            *replica = Replica { under_way: replica.under_way, ..Replica::default() };
-        }
+        self.replicas.iter_mut().for_each(Gauge::forget);
     }
 
     /// A replica for the next attempt, another than `not` where there is one.
@@ -86,7 +62,7 @@ impl Routes {
         }
         let one = self.draw(|place| alive == 1 || not != Some(place as u32), rng);
         let other = self.draw(|place| place != one && not != Some(place as u32), rng);
-        let cost = |place: usize| self.replicas[place].cost();
+        let cost = |place: usize| self.replicas[place].cost(now);
         let better = if cost(other) < cost(one) { other } else { one };
         better as u32
     }
@@ -106,14 +82,14 @@ impl Routes {
 
     pub(crate) fn started(&mut self, replica: u32) {
         if let Some(replica) = self.replicas.get_mut(replica as usize) {
-            replica.under_way += 1;
+            replica.started();
         }
     }
 
     /// An attempt there has no answer yet at this age.
-    pub(crate) fn overdue(&mut self, replica: u32, age: Duration) {
+    pub(crate) fn overdue(&mut self, replica: u32, age: Duration, now: Moment) {
         if let Some(replica) = self.replicas.get_mut(replica as usize) {
-            replica.latency = replica.latency.max(age.as_secs_f64());
+            replica.overdue(age, now);
         }
     }
 
@@ -125,26 +101,17 @@ impl Routes {
         turned_away: bool,
         now: Moment,
     ) {
+        // With one address there is nothing to choose.
+        if self.replicas.len() <= 1 {
+            return;
+        }
         let others_live = self.replicas.iter().filter(|one| !one.pulse.is_dead()).count() > 1;
         let Some(replica) = self.replicas.get_mut(replica as usize) else { return };
-        replica.under_way = replica.under_way.saturating_sub(1);
-        if turned_away {
-            replica.success = (replica.success * (1.0 - Self::SMOOTHING)).max(0.05);
-        }
-        let Some(failed) = failed else { return };
-        let took = took.as_secs_f64();
-        if !failed || took > replica.latency {
-            let weight = if replica.latency == 0.0 { 1.0 } else { Self::SMOOTHING };
-            replica.latency += (took - replica.latency) * weight;
-        }
-        let result = if failed { 0.0 } else { 1.0 };
-        replica.success =
-            (replica.success + (result - replica.success) * Self::SMOOTHING).max(0.05);
-        if others_live || replica.pulse.is_dead() {
-            let change = replica.pulse.note(failed, Suspicion::CERTAIN_AMONG_THE_DEAD, now);
-            if change == Change::Woke {
-                replica.success = 1.0;
-            }
+        replica.ended(took, failed, turned_away, now);
+        if let Some(failed) = failed
+            && (others_live || replica.pulse.is_dead())
+        {
+            replica.note_life(failed, Suspicion::CERTAIN_AMONG_THE_DEAD, now);
         }
     }
 }

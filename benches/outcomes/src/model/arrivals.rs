@@ -2,9 +2,10 @@
 
 use rand::{Rng, RngExt};
 use rand_distr::{Distribution, Exp};
+use rand_pcg::Pcg64Mcg;
 
 use super::random::{Purpose, Work, stream};
-use super::request::{Class, Request};
+use super::request::{Class, Origin, Request};
 use crate::scenario::{SHARDS, Scenario, TENANTS};
 use crate::time::{Micros, SECOND};
 
@@ -12,6 +13,7 @@ use crate::time::{Micros, SECOND};
 /// out where less than the heaviest load is asked for.
 pub(crate) fn arrivals(scenario: &Scenario, seed: u64) -> Vec<Request> {
     let mut rng = stream(seed, Purpose::Arrivals);
+    let mut repeatable = stream(seed, Purpose::Repeatable);
     let heaviest = scenario.heaviest_load();
     let gap = Exp::new(scenario.rate * heaviest / SECOND as f64).expect("a positive rate");
     let mut requests = Vec::new();
@@ -26,25 +28,71 @@ pub(crate) fn arrivals(scenario: &Scenario, seed: u64) -> Vec<Request> {
         let tenant = client % TENANTS;
         // Drawn for each, so that the ones that are left out shift none of the others.
         let thinned = rng.random::<f64>() * heaviest;
-        let class = class(&mut rng);
-        let shard = rng.random_range(0..SHARDS);
-        let dependency = rng.random_range(0..scenario.dependencies);
-        let is_long = Work::is_long(&scenario.service, &mut rng);
+        let traits = Traits::drawn(scenario, &mut rng);
         if thinned >= scenario.load(tenant, arrives) {
             continue;
         }
-        requests.push(Request {
-            id: requests.len() as u32,
+        let id = requests.len() as u32;
+        let is_repeatable = is_repeatable(scenario, &mut repeatable);
+        let request = traits.request(client, scenario, arrives, Origin::Open);
+        requests.push(Request { id, is_repeatable, ..request });
+    }
+}
+
+/// What is drawn for a request, whoever asks for it and when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Traits {
+    class: Class,
+    shard: u32,
+    dependency: u32,
+    is_long: bool,
+    is_repeatable: bool,
+}
+
+impl Traits {
+    fn drawn(scenario: &Scenario, rng: &mut Pcg64Mcg) -> Self {
+        Self {
+            class: class(rng),
+            shard: rng.random_range(0..SHARDS),
+            dependency: rng.random_range(0..scenario.dependencies),
+            is_long: Work::is_long(&scenario.service, rng),
+            is_repeatable: true,
+        }
+    }
+
+    pub(super) const fn request(
+        self,
+        client: u32,
+        scenario: &Scenario,
+        arrives: Micros,
+        origin: Origin,
+    ) -> Request {
+        let Self { class, shard, dependency, is_long, is_repeatable } = self;
+        let (tenant, deadline) = (client % TENANTS, arrives + scenario.deadline);
+        Request {
+            id: 0,
             client,
             tenant,
             class,
             shard,
             dependency,
             arrives,
-            deadline: arrives + scenario.deadline,
+            deadline,
             is_long,
-        });
+            is_repeatable,
+            origin,
+        }
     }
+}
+
+/// What a user wishes for.
+pub(super) fn traits(scenario: &Scenario, rng: &mut Pcg64Mcg) -> Traits {
+    let drawn = Traits::drawn(scenario, rng);
+    Traits { is_repeatable: is_repeatable(scenario, rng), ..drawn }
+}
+
+fn is_repeatable(scenario: &Scenario, rng: &mut Pcg64Mcg) -> bool {
+    rng.random::<f64>() >= scenario.beyond.unrepeatable
 }
 
 fn class(rng: &mut impl Rng) -> Class {

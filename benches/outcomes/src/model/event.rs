@@ -20,6 +20,8 @@ pub(crate) enum Event {
     Woken { client: u32, token: u64 },
     /// Replicas come or go.
     Changed,
+    /// A user asks for something.
+    Asks { user: u32 },
 }
 
 /// An [`Outcome`] that can be compared for the order of events.

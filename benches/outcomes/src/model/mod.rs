@@ -2,11 +2,17 @@
 
 mod arrivals;
 mod event;
+mod fate;
+mod hops;
 mod random;
 mod replica;
 mod request;
 mod servers;
+mod users;
 mod world;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use crate::player::{Desk, Ended, Entry, Player};
 use crate::scenario::Scenario;
@@ -17,9 +23,11 @@ use random::{Purpose, stream};
 
 #[cfg(test)]
 pub(crate) use arrivals::arrivals;
+pub(crate) use fate::{Fate, Fates};
 pub(crate) use random::{Purpose as RandomPurpose, stream as random_stream};
 pub(crate) use request::{AttemptId, Class, Outcome, Request, RequestId};
-pub(crate) use world::{Fate, Fates, World};
+pub(crate) use users::wishes;
+pub(crate) use world::World;
 
 /// Plays `scenario` with `entry` and returns what became of every request.
 pub(crate) fn play(entry: &Entry, scenario: &Scenario, seed: u64) -> Fates {
@@ -32,10 +40,10 @@ pub(crate) fn play(entry: &Entry, scenario: &Scenario, seed: u64) -> Fates {
 struct Run {
     world: World,
     seats: Vec<Seat>,
-    /// The next request to arrive.
+    /// The next request to arrive, of those that come whatever becomes of others.
     arriving: usize,
-    /// The next request whose deadline comes.
-    expiring: usize,
+    /// Deadlines that are to come, and whose.
+    expiring: BinaryHeap<Reverse<(Micros, RequestId)>>,
 }
 
 struct Seat {
@@ -53,14 +61,14 @@ impl Run {
                 rng: stream(seed, Purpose::Player(client as u32)),
             })
             .collect();
-        Self { world: World::new(scenario, seed), seats, arriving: 0, expiring: 0 }
+        let world = World::new(scenario, seed);
+        Self { world, seats, arriving: 0, expiring: BinaryHeap::new() }
     }
 
     /// Lets the next thing happen; `false` at the end.
     fn step(&mut self) -> bool {
-        let requests = self.world.requests();
-        let arrives = requests.get(self.arriving).map_or(Micros::MAX, |next| next.arrives);
-        let expires = requests.get(self.expiring).map_or(Micros::MAX, |next| next.deadline);
+        let arrives = self.world.open().get(self.arriving).map_or(Micros::MAX, |it| it.arrives);
+        let expires = self.expiring.peek().map_or(Micros::MAX, |Reverse((at, _))| *at);
         let happens = self.world.next_event().unwrap_or(Micros::MAX);
         let next = arrives.min(expires).min(happens);
         if next >= self.world.scenario.ends {
@@ -75,16 +83,23 @@ impl Run {
         } else if expires == next {
             self.expire();
         } else {
-            let request = self.world.requests()[self.arriving];
             self.arriving += 1;
-            self.with(request.client, |player, desk| player.asked(&request, desk));
+            self.ask(self.arriving as RequestId - 1);
         }
         true
     }
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Reached(attempt) => self.world.reach(attempt),
+            Event::Reached(attempt) => {
+                if let Some(request) = self.world.reach(attempt) {
+                    self.ask(request);
+                }
+            }
+            Event::Asks { user } => {
+                let request = self.world.asks(user);
+                self.ask(request);
+            }
             Event::Worked { attempt, life, took } => self.world.worked(attempt, life, took),
             Event::Changed => self.world.changed(),
             Event::Answered(attempt, answer) => {
@@ -107,6 +122,13 @@ impl Run {
         }
     }
 
+    /// Tells the player of a request.
+    fn ask(&mut self, request: RequestId) {
+        let request = *self.world.request(request);
+        self.expiring.push(Reverse((request.deadline, request.id)));
+        self.with(request.client, |player, desk| player.asked(&request, desk));
+    }
+
     /// Tells the player of an end, and of those of other attempts that it brings about.
     fn end(&mut self, ended: &Ended) {
         let client = self.world.request(ended.request).client;
@@ -120,8 +142,8 @@ impl Run {
     }
 
     fn expire(&mut self) {
-        let request = self.world.requests()[self.expiring];
-        self.expiring += 1;
+        let Some(Reverse((_, request))) = self.expiring.pop() else { return };
+        let request = *self.world.request(request);
         let Some(given_up) = self.world.expire(request.id) else { return };
         self.with(request.client, |player, desk| {
             for ended in &given_up {

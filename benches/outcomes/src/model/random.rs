@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Balance,
     Player(u32),
     Perturbation,
+    Repeatable,
+    User(u32),
 }
 
 /// The stream for `purpose` of the run with `seed`.
@@ -30,6 +32,8 @@ pub(crate) fn stream(seed: u64, purpose: Purpose) -> Pcg64Mcg {
         Purpose::Cache => 5,
         Purpose::Balance => 6,
         Purpose::Perturbation => 7,
+        Purpose::Repeatable => 8,
+        Purpose::User(user) => 1_000_000 + u64::from(user),
         Purpose::Player(client) => 1_000 + u64::from(client),
     };
     Pcg64Mcg::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (number << 32))

@@ -5,13 +5,15 @@ use std::collections::VecDeque;
 use super::request::AttemptId;
 use crate::time::Micros;
 
-/// A replica's queue is full with so many requests.
+/// A replica's queue is full with so many requests, unless the scenario says otherwise.
 pub(crate) const QUEUE: usize = 500;
 
 /// One replica. It does not learn that a caller has given up.
 #[derive(Debug, Default)]
 pub(crate) struct Replica {
     pub(crate) queue: VecDeque<AttemptId>,
+    /// What is to be turned away, which is work too, and comes first.
+    pub(crate) turning_away: VecDeque<AttemptId>,
     /// What is being worked on.
     pub(crate) working: Vec<AttemptId>,
     /// Moves on when it loses all its work, so that what was to end of that work is not taken for
@@ -25,6 +27,7 @@ impl Replica {
         self.life += 1;
         let mut lost = std::mem::take(&mut self.working);
         lost.extend(self.queue.drain(..));
+        lost.extend(self.turning_away.drain(..));
         lost
     }
 
@@ -35,8 +38,8 @@ impl Replica {
         }
     }
 
-    pub(crate) fn has_room(&self) -> bool {
-        self.queue.len() < QUEUE
+    pub(crate) fn has_room(&self, queue: usize) -> bool {
+        self.queue.len() < queue
     }
 }
 

@@ -51,6 +51,20 @@ pub(crate) struct Request {
     pub(crate) deadline: Micros,
     /// Whether it takes long by nature, which the client cannot see.
     pub(crate) is_long: bool,
+    /// Whether carrying it out twice does no harm.
+    pub(crate) is_repeatable: bool,
+    pub(crate) origin: Origin,
+}
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It comes whatever became of others.
+    Open,
+    /// A user asks, and waits for what becomes of it.
+    User(u32),
+    /// A node of the front makes it for this attempt, which belongs to that request.
+    Front { attempt: AttemptId, root: RequestId },
 }
 
 /// How an attempt ended, as its client sees it.
@@ -87,4 +101,6 @@ pub(crate) struct Attempt {
     pub(crate) is_placed: bool,
     /// Whether its answer was in the cache.
     pub(crate) is_hit: bool,
+    /// Whether the work on it is to say no.
+    pub(crate) is_turned_away: bool,
 }

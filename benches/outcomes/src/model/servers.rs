@@ -3,7 +3,8 @@
 use rand::RngExt;
 
 use super::event::{Answer, Event};
-use super::request::{Attempt, AttemptId};
+use super::replica::QUEUE;
+use super::request::{Attempt, AttemptId, RequestId};
 use super::world::World;
 use crate::scenario::{Fault, Liveness, Service};
 use crate::time::{MS, Micros};
@@ -12,9 +13,18 @@ use crate::time::{MS, Micros};
 const ERROR_TAKES: Micros = MS;
 
 impl World {
-    /// An attempt is there.
-    pub(super) fn reach(&mut self, attempt: AttemptId) {
-        let Attempt { request, replica, .. } = self.attempts[attempt as usize];
+    /// An attempt is there. A node of the front makes a request of it, which it returns.
+    pub(super) fn reach(&mut self, attempt: AttemptId) -> Option<RequestId> {
+        let replica = self.attempts[attempt as usize].replica;
+        let node = self.node(replica);
+        if node.is_none() {
+            self.take_in(attempt, replica);
+        }
+        Some(self.hand_on(attempt, node?))
+    }
+
+    fn take_in(&mut self, attempt: AttemptId, replica: u32) {
+        let Attempt { request, .. } = self.attempts[attempt as usize];
         let now = self.now;
         if let Some(rate) = self.scenario.quota(now)
             && !self.quota.admits(rate, now)
@@ -33,16 +43,20 @@ impl World {
         if fails || self.scenario.is_shard_dead(shard, now) {
             return self.answer(attempt, ERROR_TAKES, Answer::Error);
         }
+        let beyond = self.scenario.beyond;
         let home = &mut self.replicas[replica as usize];
-        if !home.has_room() {
+        if home.has_room(beyond.queue.unwrap_or(QUEUE)) {
+            home.queue.push_back(attempt);
+        } else if beyond.refusal > 0.0 {
+            home.turning_away.push_back(attempt);
+        } else {
             return self.answer(attempt, 0, Answer::Busy);
         }
-        home.queue.push_back(attempt);
         self.work_on(replica);
     }
 
     /// Sends the answer that leaves `after` from now.
-    fn answer(&mut self, attempt: AttemptId, after: Micros, answer: Answer) {
+    pub(super) fn answer(&mut self, attempt: AttemptId, after: Micros, answer: Answer) {
         let way = self.wire.way();
         self.agenda.add(self.now + after + way, Event::Answered(attempt, answer));
     }
@@ -53,10 +67,16 @@ impl World {
         if state.liveness != Liveness::Serves {
             return;
         }
-        let home = &mut self.replicas[replica as usize];
-        while home.working.len() < state.workers as usize
-            && let Some(next) = home.queue.pop_front()
+        let workers = state.workers as usize;
+        self.turn_away(replica, workers);
+        while self.replicas[replica as usize].working.len() < workers
+            && let Some(next) = self.replicas[replica as usize].queue.pop_front()
         {
+            if self.is_too_late(next) {
+                self.answer(next, 0, Answer::Error);
+                continue;
+            }
+            let home = &mut self.replicas[replica as usize];
             let attempt = &mut self.attempts[next as usize];
             attempt.is_hit = self.cache.rng.random::<f64>() < self.cache.share;
             let is_long = self.requests[attempt.request as usize].is_long;
@@ -69,9 +89,32 @@ impl World {
         }
     }
 
+    /// Has idle workers turn away what found no room.
+    fn turn_away(&mut self, replica: u32, workers: usize) {
+        let took = (self.scenario.beyond.refusal * MS as f64) as u32;
+        let home = &mut self.replicas[replica as usize];
+        while home.working.len() < workers
+            && let Some(next) = home.turning_away.pop_front()
+        {
+            self.attempts[next as usize].is_turned_away = true;
+            home.working.push(next);
+            let worked = Event::Worked { attempt: next, life: home.life, took };
+            self.agenda.add(self.now + Micros::from(took), worked);
+        }
+    }
+
+    /// Whether an attempt's replica looks at the time, and holds it to be past the deadline.
+    fn is_too_late(&self, attempt: AttemptId) -> bool {
+        let Attempt { request, replica, .. } = self.attempts[attempt as usize];
+        let deadline = self.request(request).deadline;
+        let clock = self.scenario.clock(replica, self.now);
+        clock.is_some_and(|ahead| self.now.saturating_add_signed(ahead) > deadline)
+    }
+
     /// The work of an attempt would be done, had its replica worked all the time.
     pub(super) fn worked(&mut self, attempt: AttemptId, life: u32, took: u32) {
-        let Attempt { replica, is_awaited, is_hit, .. } = self.attempts[attempt as usize];
+        let Attempt { request, replica, is_awaited, is_hit, is_turned_away, .. } =
+            self.attempts[attempt as usize];
         if self.replicas[replica as usize].life != life {
             return;
         }
@@ -82,13 +125,23 @@ impl World {
         }
         self.replicas[replica as usize].finish(attempt);
         self.done.all += Micros::from(took);
-        if is_awaited {
+        let answer = if is_turned_away { Answer::Busy } else { self.carried_out(request) };
+        let is_awaited = is_awaited && self.fates[self.root(request) as usize].is_open();
+        if is_awaited && answer == Answer::Success {
             self.warm(is_hit);
         } else {
             self.done.wasted += Micros::from(took);
         }
-        self.answer(attempt, 0, Answer::Success);
+        self.answer(attempt, 0, answer);
         self.work_on(replica);
+    }
+
+    /// The work for `request` is done; whether its answer is lost.
+    fn carried_out(&mut self, request: RequestId) -> Answer {
+        let root = self.root(request);
+        self.fates[root as usize].effects += 1;
+        let lost = self.scenario.lost(self.now);
+        if lost > 0.0 && self.errors.random_bool(lost) { Answer::Error } else { Answer::Success }
     }
 
     /// From when until when `replica` is paused, which it is now.

@@ -5,42 +5,14 @@ use rand_pcg::Pcg64Mcg;
 
 use super::arrivals::arrivals;
 use super::event::{Agenda, Answer, Event};
+use super::fate::Fate;
 use super::random::{Purpose, Wire, Work, stream};
 use super::replica::{Replica, WorkDone};
 use super::request::{Attempt, AttemptId, Outcome, Request, RequestId};
+use super::users::User;
 use crate::player::Ended;
 use crate::scenario::{Scenario, Service};
 use crate::time::{Micros, SECOND};
-
-/// What became of a request.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fate {
-    /// When a good answer was there, within the deadline.
-    pub(crate) answered: Option<Micros>,
-    /// When its player gave it up, or its deadline passed.
-    pub(crate) failed: Option<Micros>,
-    /// Whether its player refused it.
-    pub(crate) rejected: bool,
-    pub(crate) attempts: u32,
-    /// Attempts that are waited for.
-    awaited: Vec<AttemptId>,
-}
-
-impl Fate {
-    const fn is_open(&self) -> bool {
-        self.answered.is_none() && self.failed.is_none()
-    }
-}
-
-/// What is left of a run.
-#[derive(Debug)]
-pub(crate) struct Fates {
-    pub(crate) requests: Vec<Request>,
-    pub(crate) fates: Vec<Fate>,
-    /// When attempts were sent to what was dead.
-    pub(crate) sent_to_dead: Vec<Micros>,
-    pub(crate) work: WorkDone,
-}
 
 /// The state of the model. See [`play`](super::play) for who moves it.
 #[derive(Debug)]
@@ -48,7 +20,11 @@ pub(crate) struct World {
     pub(crate) scenario: Scenario,
     pub(crate) now: Micros,
     pub(super) agenda: Agenda,
+    /// Those that come whatever becomes of others, then those that others bring about.
     pub(super) requests: Vec<Request>,
+    /// How many there are of the former.
+    open: usize,
+    pub(super) users: Vec<User>,
     pub(super) fates: Vec<Fate>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) replicas: Vec<Replica>,
@@ -61,7 +37,7 @@ pub(crate) struct World {
     pub(super) cache: Cache,
     balance: Pcg64Mcg,
     pub(super) quota: Quota,
-    sent_to_dead: Vec<Micros>,
+    pub(super) sent_to_dead: Vec<Micros>,
     pub(super) done: WorkDone,
 }
 
@@ -95,7 +71,8 @@ impl Quota {
 
 impl World {
     pub(crate) fn new(scenario: &Scenario, seed: u64) -> Self {
-        let requests = arrivals(scenario, seed);
+        let is_open = scenario.beyond.users.is_none();
+        let requests = if is_open { arrivals(scenario, seed) } else { Vec::new() };
         let share = match scenario.service {
             Service::Cache { share, .. } => share,
             _ => 1.0,
@@ -105,15 +82,17 @@ impl World {
         for &change in &changes {
             agenda.add(change, Event::Changed);
         }
-        Self {
+        let mut world = Self {
             now: 0,
             agenda,
             fates: vec![Fate::default(); requests.len()],
+            open: requests.len(),
             requests,
+            users: Vec::new(),
             attempts: Vec::new(),
             replicas: (0..scenario.all_replicas()).map(|_| Replica::default()).collect(),
             changes,
-            pools: vec![0; scenario.clients as usize],
+            pools: vec![0; scenario.callers() as usize],
             wire: Wire::new(seed),
             work: Work::new(seed, scenario.service),
             errors: stream(seed, Purpose::Errors),
@@ -123,16 +102,14 @@ impl World {
             sent_to_dead: Vec::new(),
             done: WorkDone::default(),
             scenario: scenario.clone(),
-        }
+        };
+        world.invite_users(seed);
+        world
     }
 
-    pub(crate) fn into_fates(self) -> Fates {
-        let Self { requests, fates, sent_to_dead, done, .. } = self;
-        Fates { requests, fates, sent_to_dead, work: done }
-    }
-
-    pub(crate) fn requests(&self) -> &[Request] {
-        &self.requests
+    /// The requests that come whatever becomes of others.
+    pub(crate) fn open(&self) -> &[Request] {
+        &self.requests[..self.open]
     }
 
     pub(crate) fn request(&self, request: RequestId) -> &Request {
@@ -162,7 +139,9 @@ impl World {
         let replicas = self.scenario.replicas;
         let of_dependency = address.unwrap_or_else(|| self.balance.random_range(0..replicas));
         let address = address.unwrap_or(0);
-        let replica = dependency * replicas + of_dependency;
+        let calls_front = self.calls_front(client);
+        let first = if calls_front { self.scenario.all_replicas() } else { dependency * replicas };
+        let replica = first + of_dependency;
         let attempt = self.attempts.len() as AttemptId;
         let pool = &mut self.pools[client as usize];
         let is_placed = self.scenario.pool.is_none_or(|places| *pool < places);
@@ -174,6 +153,7 @@ impl World {
             is_awaited: true,
             is_placed,
             is_hit: true,
+            is_turned_away: false,
         });
         let fate = &mut self.fates[request as usize];
         fate.awaited.push(attempt);
@@ -182,9 +162,9 @@ impl World {
             return attempt;
         }
         *pool += 1;
-        fate.attempts += 1;
-        let state = self.scenario.replica(replica, self.now);
-        if state.is_dead() || self.scenario.is_shard_dead(shard, self.now) {
+        let root = self.root(request);
+        self.fates[root as usize].attempts += 1;
+        if !calls_front && self.is_dead(replica, shard) {
             self.sent_to_dead.push(self.now);
         }
         let way = self.wire.way();
@@ -197,6 +177,13 @@ impl World {
         attempt
     }
 
+    fn is_dead(&self, replica: u32, shard: u32) -> bool {
+        let (now, scenario) = (self.now, &self.scenario);
+        scenario.replica(replica, now).is_dead()
+            || scenario.is_shard_dead(shard, now)
+            || scenario.is_beyond_time(replica, now)
+    }
+
     /// An answer has come to the client; `true` if it is waited for.
     pub(super) fn answered(&mut self, attempt: AttemptId, outcome: Outcome) -> (Ended, bool) {
         self.leave_pool(attempt);
@@ -204,6 +191,7 @@ impl World {
         let awaited = self.stop_waiting(attempt);
         if awaited && outcome == Outcome::Success {
             self.fates[ended.request as usize].answered = Some(self.now);
+            self.over(ended.request);
         }
         (ended, awaited)
     }
@@ -231,6 +219,7 @@ impl World {
             return None;
         }
         self.fates[request as usize].failed = Some(self.now);
+        self.over(request);
         Some(self.stop_all(request, Outcome::TimedOut))
     }
 
@@ -240,6 +229,7 @@ impl World {
             fate.failed = Some(self.now);
             fate.rejected = rejected;
             self.stop_all(request, Outcome::Lost);
+            self.over(request);
         }
     }
 

@@ -23,23 +23,28 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
+    /// `requests` are those that would come if each were answered at once.
     pub(crate) fn of(scenario: &Scenario, requests: &[Request]) -> Self {
         let counted: Vec<&Request> =
             requests.iter().filter(|request| scenario.is_measured(request.arrives)).collect();
         let most = |classes: usize| -> f64 {
-            (0..scenario.dependencies)
+            let of_classes = |request: &&&Request| (request.class as usize) < classes;
+            let chances = counted.iter().filter(of_classes).map(|it| chance(scenario, it)).sum();
+            let served: f64 = (0..scenario.dependencies)
                 .map(|dependency| {
                     let jobs = counted.iter().copied().filter(|request| {
                         request.dependency == dependency && (request.class as usize) < classes
                     });
                     most_served(scenario, dependency, jobs)
                 })
-                .sum()
+                .sum();
+            served.min(chances)
         };
         let most = [most(1), most(2), most(3)];
         let served = [most[0], most[1] - most[0], most[2] - most[1]];
-        let tries: f64 =
-            counted.iter().map(|request| 1.0 / (1.0 - scenario.errors(request.arrives))).sum();
+        // What reaches a front in one attempt may take several further on.
+        let before = if scenario.beyond.front { 1.0 } else { 0.0 };
+        let tries: f64 = counted.iter().map(|request| before + tries(scenario, request)).sum();
         Self { served, attempts: most[2] * tries / counted.len().max(1) as f64 }
     }
 
@@ -50,6 +55,23 @@ impl Bound {
     pub(crate) fn weight(&self) -> f64 {
         Class::ALL.iter().map(|class| class.weight() * self.served[*class as usize]).sum()
     }
+}
+
+/// The share of attempts that fail by chance when a request arrives.
+fn failing(scenario: &Scenario, request: &Request) -> f64 {
+    scenario.errors(request.arrives) + scenario.lost(request.arrives)
+}
+
+/// Attempts that an answer takes on average.
+fn tries(scenario: &Scenario, request: &Request) -> f64 {
+    if request.is_repeatable { 1.0 / (1.0 - failing(scenario, request)) } else { 1.0 }
+}
+
+/// How likely a request can be answered at all: what may not be repeated has one chance, unless it
+/// can wait until the fault is over.
+fn chance(scenario: &Scenario, request: &Request) -> f64 {
+    let has_one = !request.is_repeatable && request.deadline < scenario.clears;
+    if has_one { 1.0 - failing(scenario, request) } else { 1.0 }
 }
 
 /// When a request can first be served.
@@ -116,6 +138,7 @@ impl<'a> Fluid<'a> {
     fn flow(&mut self, now: Micros) {
         let first = self.dependency * self.scenario.replicas;
         let speed: f64 = (first..first + self.scenario.replicas)
+            .filter(|&replica| !self.scenario.is_beyond_time(replica, now))
             .map(|replica| self.scenario.replica(replica, now))
             .filter(|state| state.liveness == Liveness::Serves)
             .map(|state| f64::from(state.workers) / state.slow)

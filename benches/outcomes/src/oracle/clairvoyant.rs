@@ -16,7 +16,7 @@ pub(crate) const CLAIRVOYANT: Entry = Entry {
     source: "sees every replica and the whole fault",
     make: Make::Together(|scenario| {
         let central = Rc::new(RefCell::new(Central::new(scenario)));
-        (0..scenario.clients)
+        (0..scenario.callers())
             .map(|_| -> Box<dyn Player> { Box::new(Seat(central.clone())) })
             .collect()
     }),
@@ -88,7 +88,8 @@ impl Central {
             let state = scenario.replica(replica, desk.now());
             let places = (f64::from(state.workers) * AHEAD).ceil();
             let used = f64::from(self.under_way[replica as usize]);
-            let open = state.liveness == Liveness::Serves && used < places;
+            let serves = state.liveness == Liveness::Serves;
+            let open = serves && used < places && !scenario.is_beyond_time(replica, desk.now());
             open.then_some((replica, used, state.slow))
         });
         let well: Vec<_> = well.collect();
@@ -100,8 +101,15 @@ impl Central {
     /// The weightiest request that can still be answered, the oldest of its class.
     fn next(&mut self, dependency: u32, desk: &Desk<'_>) -> Option<RequestId> {
         let (now, scenario) = (desk.now(), desk.foresee());
-        let slow = scenario.replica(dependency * scenario.replicas + 1, now).slow;
-        let least = MS + (scenario.service.mean_when_cold() * 3.0 * slow * MS as f64) as Micros;
+        let first = dependency * scenario.replicas;
+        let slow = scenario.replica(first + 1, now).slow;
+        // By the clock that is furthest ahead, of those that can be used at all.
+        let usable = (first..first + scenario.replicas)
+            .filter(|&replica| !scenario.is_beyond_time(replica, now));
+        let ahead = usable.filter_map(|replica| scenario.clock(replica, now)).max();
+        let ahead = Micros::try_from(ahead.unwrap_or(0)).unwrap_or(0);
+        let least =
+            ahead + MS + (scenario.service.mean_when_cold() * 3.0 * slow * MS as f64) as Micros;
         for class in Class::ALL {
             let queue = &mut self.queues[dependency as usize][class as usize];
             while let Some(&oldest) = queue.front()
@@ -120,6 +128,11 @@ impl Central {
 
 impl Player for Seat {
     fn asked(&mut self, request: &Request, desk: &mut Desk<'_>) {
+        if desk.calls_front() {
+            // Any node will do: all of them see the same.
+            desk.send(request.id, request.id % desk.addresses(), None);
+            return;
+        }
         let mut central = self.0.borrow_mut();
         central.queues[request.dependency as usize][request.class as usize].push_back(request.id);
         if !central.wakes {
@@ -130,10 +143,15 @@ impl Player for Seat {
     }
 
     fn ended(&mut self, end: &Ended, desk: &mut Desk<'_>) {
+        if desk.calls_front() {
+            return;
+        }
         let mut central = self.0.borrow_mut();
         let replica = end.dependency * desk.foresee().replicas + end.address;
         central.under_way[replica as usize] -= 1;
-        if !matches!(end.outcome, Outcome::Success | Outcome::Lost | Outcome::TimedOut) {
+        let is_safe = end.outcome != Outcome::Error || desk.request(end.request).is_repeatable;
+        let is_open = !matches!(end.outcome, Outcome::Success | Outcome::Lost | Outcome::TimedOut);
+        if is_open && is_safe {
             central.queues[end.dependency as usize][end.class as usize].push_front(end.request);
         }
         central.dispatch(desk);

@@ -19,6 +19,16 @@ fn retries(budget: impl Budget + 'static) -> Retries {
     Retries { attempts: 4, base: 25 * MS, longest: SECOND, budget: Box::new(budget) }
 }
 
+/// Two retries with full jitter, of whatever failed, paid for by nobody: who retries like this has
+/// not asked whether it may be repeated.
+///
+/// With three, half a fleet asks for more than the usual capacity as soon as nothing is answered in
+/// time. Whether that ever ends is then chance, and nothing that the other half does decides it.
+pub(crate) fn naive(scenario: &Scenario) -> Box<dyn Player> {
+    let retries = Retries { attempts: 3, ..retries(Unlimited) };
+    Box::new(plain(scenario).retries(retries).blindly())
+}
+
 /// The AWS SDKs make three attempts, with full jitter from 50 ms on.
 fn aws(scenario: &Scenario) -> Stack {
     plain(scenario).retries(Retries { attempts: 3, base: 50 * MS, ..retries(Aws::new()) })

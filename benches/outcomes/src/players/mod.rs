@@ -13,7 +13,7 @@ mod throttles;
 use crate::oracle::CLAIRVOYANT;
 use crate::player::Entry;
 
-pub(crate) use known::KNOWN;
+pub(crate) use known::{KNOWN, naive};
 pub(crate) use ours::{ABLATIONS, OURS};
 pub(crate) use shipped::SHIPPED;
 

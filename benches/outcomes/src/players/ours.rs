@@ -122,7 +122,7 @@ impl Player for Ours {
             class,
             scope: Some(u64::from(request.shard)),
             deadline: moment(request.deadline),
-            repeatable: true,
+            repeatable: request.is_repeatable,
         };
         let call = controller.arrive(ask, moment(request.arrives));
         self.calls.insert(request.id, call);

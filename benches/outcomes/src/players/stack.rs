@@ -71,6 +71,8 @@ pub(crate) struct Stack {
     hedge: Option<Hedge>,
     router: Box<dyn Router>,
     limit: Option<Micros>,
+    /// Whether it also repeats what may not be repeated.
+    is_blind: bool,
     calls: HashMap<RequestId, Call>,
 }
 
@@ -97,6 +99,7 @@ impl Stack {
             hedge: None,
             router,
             limit: Some(scenario.attempt_timeout),
+            is_blind: false,
             calls: HashMap::new(),
         }
     }
@@ -119,6 +122,11 @@ impl Stack {
     /// Attempts live as long as their request.
     pub(crate) fn without_limit(mut self) -> Self {
         self.limit = None;
+        self
+    }
+
+    pub(crate) const fn blindly(mut self) -> Self {
+        self.is_blind = true;
         self
     }
 
@@ -147,8 +155,20 @@ impl Stack {
         true
     }
 
+    /// Whether another attempt does no harm, after one that ended like this.
+    fn may_repeat(&self, request: RequestId, outcome: Outcome, desk: &Desk<'_>) -> bool {
+        let was_done = !matches!(
+            outcome,
+            Outcome::Refused | Outcome::Busy | Outcome::Quota | Outcome::NoPlace
+        );
+        self.is_blind || !was_done || desk.request(request).is_repeatable
+    }
+
     /// When a retry of a failed call may begin, if one may.
     fn retry_at(&mut self, end: &Ended, desk: &mut Desk<'_>) -> Option<Micros> {
+        if !self.may_repeat(end.request, end.outcome, desk) {
+            return None;
+        }
         let retries = self.retries.as_mut()?;
         let call = self.calls.get(&end.request)?;
         if call.made >= retries.attempts || call.waits || call.under_way > 0 {
@@ -174,7 +194,9 @@ impl Player for Stack {
             desk.reject(request.id);
             return;
         }
-        if let Some(delay) = self.hedge.as_ref().and_then(|hedge| hedge.delay) {
+        if let Some(delay) = self.hedge.as_ref().and_then(|hedge| hedge.delay)
+            && request.is_repeatable
+        {
             desk.wake_at(desk.now() + delay, (u64::from(request.id) << 1) | FOR_HEDGE);
         }
     }

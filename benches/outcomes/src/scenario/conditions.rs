@@ -34,7 +34,7 @@ impl ReplicaState {
 }
 
 impl Scenario {
-    const fn is_faulty(&self, now: Micros) -> bool {
+    pub(super) const fn is_faulty(&self, now: Micros) -> bool {
         now >= self.from && now < self.clears
     }
 
@@ -90,6 +90,14 @@ impl Scenario {
         match self.fault {
             Fault::Errors(share) if self.is_faulty(now) => share,
             _ => self.base_errors,
+        }
+    }
+
+    /// The share of attempts whose answer is lost after the work.
+    pub(crate) const fn lost(&self, now: Micros) -> f64 {
+        match self.fault {
+            Fault::LostAnswers(share) if self.is_faulty(now) => share,
+            _ => 0.0,
         }
     }
 

@@ -1,12 +1,23 @@
 //! The scenarios, each with its parameters.
 
-use super::{Fault, Scenario, Service};
+use super::{Beyond, Fault, Scenario, Service};
 use crate::time::{MS, SECOND};
+
+/// Nothing beyond the plain model.
+const PLAIN: Beyond = Beyond {
+    queue: None,
+    refusal: 0.0,
+    users: None,
+    unrepeatable: 0.0,
+    front: false,
+    half_naive: false,
+    clocks: None,
+};
 
 const LOG_NORMAL: Service = Service::LogNormal { mean: 10.0, sigma: 0.6 };
 
 /// 20 clients and 4 replicas with 10 workers each: 2,400 requests a second where 4,000 fit.
-const fn plain(id: &'static str, name: &'static str, fault: Fault) -> Scenario {
+pub(super) const fn plain(id: &'static str, name: &'static str, fault: Fault) -> Scenario {
     Scenario {
         id,
         name,
@@ -23,6 +34,7 @@ const fn plain(id: &'static str, name: &'static str, fault: Fault) -> Scenario {
         pool: None,
         hidden: false,
         fault,
+        beyond: PLAIN,
         from: 10 * SECOND,
         clears: 30 * SECOND,
         ends: 60 * SECOND,

@@ -1,11 +1,13 @@
 //! What a run is made of: clients, replicas, how long work takes, and what goes wrong when.
 
+mod beyond;
 mod conditions;
 mod list;
 mod perturb;
 
 use crate::time::Micros;
 
+pub(crate) use beyond::{Beyond, further};
 pub(crate) use conditions::Liveness;
 pub(crate) use list::all;
 pub(crate) use perturb::perturbed;
@@ -39,6 +41,8 @@ pub(crate) struct Scenario {
     /// Whether clients see one address before all replicas.
     pub(crate) hidden: bool,
     pub(crate) fault: Fault,
+    /// What the plain model leaves out.
+    pub(crate) beyond: Beyond,
     pub(crate) from: Micros,
     /// When the cause of the trouble is gone.
     pub(crate) clears: Micros,
@@ -100,6 +104,8 @@ pub(crate) enum Fault {
     Nothing,
     /// This share of the attempts fails fast.
     Errors(f64),
+    /// This share of the answers is lost once the work has been done: what comes is an error.
+    LostAnswers(f64),
     /// So many of the ten shards fail whatever is asked of them.
     DeadShards(u32),
     /// Each replica has only so many workers.

@@ -164,6 +164,7 @@ impl Controller {
         }
         let shed =
             self.parts.has(Part::Classes) && !self.worth.admits(ask.class, now, &mut self.rng);
+        self.limit.set_shed(self.worth.shed());
         let patience = ask.deadline.since(now).mul_f64(self.patience_of(ask));
         let call = self.calls.insert(Call {
             ask,

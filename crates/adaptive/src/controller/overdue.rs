@@ -30,7 +30,7 @@ impl Controller {
             self.stuck += 1;
             let counted = self.counted();
             self.limit.sample(age, counted, now, &mut self.rng);
-            self.routes.overdue(replica, age);
+            self.routes.overdue(replica, age, now);
             if self.may_send_second(call, now) {
                 self.send(call, true, now);
             }
