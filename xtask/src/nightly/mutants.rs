@@ -45,7 +45,10 @@ const ENGINES: &[(&str, &[&str])] = &[
         ],
     ),
     ("crates/degradation", &["ladder.rs", "plan.rs", "rule.rs"]),
-    ("crates/fallback", &["order.rs", "cache/life.rs", "single_flight/board.rs"]),
+    (
+        "crates/fallback",
+        &["order.rs", "cache/life.rs", "single_flight/board.rs", "single_flight/seat.rs"],
+    ),
     (
         "crates/healer",
         &[

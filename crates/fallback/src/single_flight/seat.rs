@@ -68,3 +68,45 @@ impl<T> Seat<T> {
         if let State::Called(turn) = left { Some(turn) } else { None }
     }
 }
+
+#[cfg(all(test, not(salve_loom)))]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicU32);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_caller_that_has_moved_to_another_task_is_woken_there() {
+        let (here, there) = (Arc::<Woken>::default(), Arc::<Woken>::default());
+        let seat = Seat::new();
+        for task in [&here, &there] {
+            let waker = Waker::from(Arc::clone(task));
+            assert_eq!(seat.poll(&mut Context::from_waker(&waker)), Poll::Pending);
+        }
+        assert_eq!(seat.call(Turn::Landed(7)), Ok(()));
+        assert_eq!((here.0.load(Ordering::Relaxed), there.0.load(Ordering::Relaxed)), (0, 1));
+        let waker = Waker::noop();
+        assert_eq!(seat.poll(&mut Context::from_waker(waker)), Poll::Ready(Turn::Landed(7)));
+        assert_eq!(seat.poll(&mut Context::from_waker(waker)), Poll::Pending);
+        assert_eq!(seat.call(Turn::Leads), Err(Turn::Leads));
+    }
+
+    #[test]
+    fn who_leaves_gives_back_a_turn_that_had_come() {
+        let seat = Seat::new();
+        assert_eq!(seat.call(Turn::Landed(7)), Ok(()));
+        assert_eq!(seat.leave(), Some(Turn::Landed(7)));
+        assert_eq!(seat.leave(), None);
+    }
+}
