@@ -65,9 +65,8 @@ pub(crate) fn quantile(share: Ratio, tallies: impl Iterator<Item = Tally> + Clon
             return end(bucket);
         }
         let watched_longer = rest - tally.cut_short;
-        if tally.cut_short > 0 && watched_longer > 0 {
-            weight *= rest as f64 / watched_longer as f64;
-        }
+        // Where nobody was watched for longer there is nobody left to weigh either.
+        weight *= rest as f64 / watched_longer.max(1) as f64;
         rest = watched_longer;
     }
     None
