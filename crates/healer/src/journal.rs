@@ -18,7 +18,8 @@ pub trait Journal: Send + Sync {
     /// A dropped call may have written; the head tells.
     fn append<'a>(&'a self, records: &'a [Record]) -> BoxFuture<'a, Result<Head, JournalError>>;
 
-    /// The records after this number, the oldest first, at most so many; none at the end.
+    /// The records after this number that were not pruned, the oldest first, at most so many; none at
+    /// the end.
     fn read(&self, after: u64, at_most: usize) -> BoxFuture<'_, Result<Vec<Record>, JournalError>>;
 
     /// The last record's number and the hash of the chain up to it. Kept elsewhere as well, it
