@@ -52,10 +52,8 @@ impl Watched {
                 self.incidents.insert(it.id, course);
             }
             Fact::Opened(_) => self.lost += 1,
-            Fact::Planned(plan) => {
-                if self.incidents.contains_key(&plan.incident) {
-                    self.plans.insert(plan.id, (plan.incident, plan.action.clone()));
-                }
+            Fact::Planned(plan) if self.incidents.contains_key(&plan.incident) => {
+                self.plans.insert(plan.id, (plan.incident, plan.action.clone()));
             }
             Fact::Verified { plan, verdict: Verdict::Recovered } => {
                 let Some((incident, action)) = self.plans.get(plan) else { return };
