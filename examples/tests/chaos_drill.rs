@@ -1,52 +1,37 @@
 //! Runs `chaos_drill` against a real service and a real Redis, and asserts what its summary claims.
 
+#[path = "support/drill.rs"]
+mod drill;
 #[path = "../chaos_drill/summary.rs"]
 mod summary;
 mod support;
 
-use std::process::Stdio;
+use std::path::Path;
 use std::time::Duration;
 
 use summary::{Served, Summary, Tried, claims};
 use support::build;
-use tokio::process::Command;
-use tokio::time::timeout;
 
 /// The run takes less than a minute.
 const DEADLINE: Duration = Duration::from_secs(170);
 
 #[tokio::test]
 async fn the_protected_client_holds_where_the_bare_one_does_not() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let temporary = dir.path().join("t");
-    std::fs::create_dir(&temporary).expect("a directory");
-    let (json, markdown) = (dir.path().join("summary.json"), dir.path().join("report.md"));
-    let run = Command::new(build("chaos_drill"))
-        .arg("--json")
-        .arg(&json)
-        .arg("--markdown")
-        .arg(&markdown)
-        .env("TMPDIR", &temporary)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let run = timeout(DEADLINE, run).await.expect("in time").expect("the example runs");
-    let said = String::from_utf8_lossy(&run.stdout);
-    let complaint = String::from_utf8_lossy(&run.stderr);
-    let text = std::fs::read(&json).unwrap_or_else(|_| panic!("no summary: {said}{complaint}"));
-    let summary: Summary = serde_json::from_slice(&text).expect("a summary");
-    let claims = claims(&summary);
-    assert_eq!(claims.len(), 13);
-    let broken: Vec<_> = claims.iter().filter(|it| !it.holds).map(|it| &it.text).collect();
-    assert!(broken.is_empty(), "{broken:#?}\n{said}{complaint}");
-    assert!(run.status.success(), "it ended with {}: {complaint}", run.status);
-    let report = std::fs::read_to_string(&markdown).expect("a report");
+    let markdown = |dir: &Path| dir.join("report.md");
+    let more = |dir: &Path| {
+        vec!["--markdown".to_owned(), markdown(dir).to_str().expect("a path").to_owned()]
+    };
+    let (summary, _, dir) = drill::run(&build("chaos_drill"), more, DEADLINE, not_held).await;
+    assert_eq!(claims(&summary).len(), 13);
+    let report = std::fs::read_to_string(markdown(dir.path())).expect("a report");
     assert!(report.contains("3 of 6 hypotheses held"), "{report}");
-    assert_eq!(
-        std::fs::read_dir(&temporary).expect("a folder").count(),
-        0,
-        "nothing is left behind"
-    );
+    let left = std::fs::read_dir(dir.path().join(drill::TEMPORARY)).expect("a folder").count();
+    assert_eq!(left, 0, "nothing is left behind");
+}
+
+/// The claims that are broken.
+fn not_held(summary: &Summary) -> Vec<String> {
+    claims(summary).into_iter().filter(|it| !it.holds).map(|it| it.text).collect()
 }
 
 fn good() -> Summary {
@@ -75,7 +60,7 @@ fn good() -> Summary {
 fn broken(spoil: impl Fn(&mut Summary)) -> usize {
     let mut summary = good();
     spoil(&mut summary);
-    claims(&summary).iter().filter(|it| !it.holds).count()
+    not_held(&summary).len()
 }
 
 #[test]

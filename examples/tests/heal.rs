@@ -1,47 +1,32 @@
 //! Runs `heal` against real processes and asserts what its summary claims.
 
+#[path = "support/drill.rs"]
+mod drill;
 #[path = "../heal/summary.rs"]
 mod summary;
 mod support;
 
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use summary::{Fault, Incident, Learned, Line, Share, Struck, Summary, claims};
 use support::build;
-use tokio::process::Command;
-use tokio::time::timeout;
 
 /// The run takes 75 s.
 const DEADLINE: Duration = Duration::from_secs(170);
 
-/// Runs it in a folder of its own; says what it has written and left behind.
+/// Runs it; says what it has written.
 async fn run(program: &Path, more: &[&str]) -> (Summary, String) {
-    let dir = tempfile::tempdir().expect("a directory");
-    let temporary = dir.path().join("t");
-    std::fs::create_dir(&temporary).expect("a directory");
-    let json = dir.path().join("summary.json");
-    let run = Command::new(program)
-        .arg("--json")
-        .arg(&json)
-        .args(more)
-        .env("TMPDIR", &temporary)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let run = timeout(DEADLINE, run).await.expect("in time").expect("the example runs");
-    let said = String::from_utf8_lossy(&run.stdout).into_owned();
-    let complaint = String::from_utf8_lossy(&run.stderr);
-    let text = std::fs::read(&json).unwrap_or_else(|_| panic!("no summary: {said}{complaint}"));
-    let summary: Summary = serde_json::from_slice(&text).expect("a summary");
-    let claims = claims(&summary);
-    let broken: Vec<_> = claims.iter().filter(|it| !it.holds).map(|it| &it.text).collect();
-    assert!(broken.is_empty(), "{broken:#?}\n{said}{complaint}");
-    assert!(run.status.success(), "it ended with {}: {complaint}", run.status);
-    let left = std::fs::read_dir(&temporary).expect("a folder").count();
+    let more = |_: &Path| more.iter().map(|it| (*it).to_owned()).collect();
+    let (summary, said, dir) = drill::run(program, more, DEADLINE, not_held).await;
+    let left = std::fs::read_dir(dir.path().join(drill::TEMPORARY)).expect("a folder").count();
     assert_eq!(left, 0, "nothing is left behind");
     (summary, said)
+}
+
+/// The claims that are broken.
+fn not_held(summary: &Summary) -> Vec<String> {
+    claims(summary).into_iter().filter(|it| !it.holds).map(|it| it.text).collect()
 }
 
 #[tokio::test]
@@ -123,7 +108,7 @@ fn good() -> Summary {
 fn broken(spoil: impl Fn(&mut Summary)) -> usize {
     let mut summary = good();
     spoil(&mut summary);
-    claims(&summary).iter().filter(|it| !it.holds).count()
+    not_held(&summary).len()
 }
 
 #[test]

@@ -241,13 +241,9 @@ impl Sensor for Handle {
 
 /// There is none for arming: that takes an owner, a reason and an end.
 const LEVERS: &[Lever] = &[
-    Lever { name: "disarm", about: "Strikes no call any more.", reduces_capacity: false },
-    Lever {
-        name: "halt",
-        about: "Strikes no call any more, and refuses to be armed.",
-        reduces_capacity: false,
-    },
-    Lever { name: "allow", about: "Lets it be armed again.", reduces_capacity: false },
+    Lever::new("disarm", "Strikes no call any more."),
+    Lever::new("halt", "Strikes no call any more, and refuses to be armed."),
+    Lever::new("allow", "Lets it be armed again."),
 ];
 
 impl Effector for Handle {
@@ -264,10 +260,7 @@ impl Effector for Handle {
             "disarm" => drop(self.disarm()),
             "halt" => drop(self.halt()),
             "allow" => self.allow(),
-            _ => {
-                let effector = self.0.origin.name().clone();
-                return Err(NoSuchLever { effector, lever: lever.to_owned() });
-            }
+            _ => return Err(NoSuchLever::new(self.0.origin.name(), lever)),
         }
         Ok(())
     }

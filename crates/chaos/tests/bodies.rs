@@ -104,6 +104,23 @@ async fn a_body_that_stands_still_goes_on_when_its_time_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn by_a_point_that_is_not_armed_no_body_is_spoilt() {
+    let rule = Rule::new("body", Fault::Corrupt).with_share(Ratio::ONE);
+    let armed = Handle::new(Config::new("web").with_rule(rule)).unwrap();
+    armed.arm(Arming::new("ada", "a test", 60 * SECOND)).unwrap();
+    let other = Handle::new(Config::new("other")).unwrap();
+    let spoil = SpoilBodies::new(other.clone(), BodyFault::Truncated { after: 0 });
+    let client = ServiceBuilder::new()
+        .layer(ChaosLayer::from(armed).with_tampering(spoil))
+        .map_response(|response: Response<Frames>| response.map(SpoiltBody::from))
+        .service(service_fn(|_: Request<()>| async {
+            Ok::<_, BoxError>(Response::new(Frames::new()))
+        }));
+    let response = client.oneshot(Request::new(())).await.unwrap();
+    assert_eq!((read(response).await, other.status().held), (12, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_truncated_body_ends_early_and_stays_ended() {
     let (_, response) = respond(BodyFault::Truncated { after: 7 }).await;
     let mut body = response.into_body();

@@ -51,13 +51,9 @@ impl Command {
 
 /// The commands as an effector's levers.
 pub(crate) const LEVERS: &[Lever] = &[
-    lever("open", "Opens it; it probes when its wait is over.", true),
-    lever("close", "Closes it with nothing counted.", false),
-    lever("reset", "Closes it and forgets all it has seen.", false),
-    lever("force_open", "Refuses every call until told otherwise.", true),
-    lever("force_closed", "Admits every call until told otherwise.", false),
+    Lever::reducing("open", "Opens it; it probes when its wait is over."),
+    Lever::new("close", "Closes it with nothing counted."),
+    Lever::new("reset", "Closes it and forgets all it has seen."),
+    Lever::reducing("force_open", "Refuses every call until told otherwise."),
+    Lever::new("force_closed", "Admits every call until told otherwise."),
 ];
-
-const fn lever(name: &'static str, about: &'static str, reduces_capacity: bool) -> Lever {
-    Lever { name, about, reduces_capacity }
-}

@@ -289,10 +289,8 @@ impl Effector for Handle {
     }
 
     fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
-        let Some(command) = Command::of_lever(lever) else {
-            let effector = self.0.policy.origin.name().clone();
-            return Err(NoSuchLever { effector, lever: lever.to_owned() });
-        };
+        let name = self.0.policy.origin.name();
+        let command = Command::of_lever(lever).ok_or_else(|| NoSuchLever::new(name, lever))?;
         self.steer(command);
         Ok(())
     }

@@ -347,17 +347,13 @@ impl Sensor for Handle {
 }
 
 const LEVERS: &[Lever] = &[
-    Lever { name: "lowest", about: "Holds the whole at its worst level.", reduces_capacity: true },
-    Lever { name: "release", about: "No longer holds it at a level.", reduces_capacity: false },
-    Lever {
-        name: "force_recover",
-        about: "Goes to the best level at once, whatever the rules ask for.",
-        reduces_capacity: false,
-    },
-    Lever { name: "enter_read_only", about: "Refuses writes for a time.", reduces_capacity: true },
-    Lever { name: "leave_read_only", about: "Takes writes again.", reduces_capacity: false },
-    Lever { name: "pause", about: "Lets it move by itself no more.", reduces_capacity: false },
-    Lever { name: "resume", about: "Lets it move by itself again.", reduces_capacity: false },
+    Lever::reducing("lowest", "Holds the whole at its worst level."),
+    Lever::new("release", "No longer holds it at a level."),
+    Lever::new("force_recover", "Goes to the best level at once, whatever the rules ask for."),
+    Lever::reducing("enter_read_only", "Refuses writes for a time."),
+    Lever::new("leave_read_only", "Takes writes again."),
+    Lever::new("pause", "Lets it move by itself no more."),
+    Lever::new("resume", "Lets it move by itself again."),
 ];
 
 impl Effector for Handle {
@@ -380,10 +376,7 @@ impl Effector for Handle {
             "leave_read_only" => self.leave_read_only(),
             "pause" => self.pause(),
             "resume" => self.resume(),
-            _ => {
-                let effector = self.0.origin.name().clone();
-                return Err(NoSuchLever { effector, lever: lever.to_owned() });
-            }
+            _ => return Err(NoSuchLever::new(self.0.origin.name(), lever)),
         }
         Ok(())
     }

@@ -88,7 +88,12 @@ impl<B: Body> Tamper<Response<SpoiltBody<B>>> for SpoilBodies {
         _: &Injected,
     ) -> Response<SpoiltBody<B>> {
         let shared = &self.handle.0;
-        let (epoch, held) = (shared.epoch(), Held::new(Arc::clone(shared)));
+        let epoch = shared.epoch();
+        if epoch == 0 {
+            // Taken back meanwhile, or the point is another than the layer's.
+            return response;
+        }
+        let held = Held::new(Arc::clone(shared));
         let spoil = Spoil {
             handle: self.handle.clone(),
             epoch,
