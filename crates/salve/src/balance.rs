@@ -26,7 +26,7 @@
 //!     .buffer(1_000)
 //!     .service(Balance::new(ServiceList::new::<&'static str>(replicas)));
 //! for _ in 0..20 {
-//!     assert_eq!(inventory.clone().oneshot("screws").await?, "10.0.0.2");
+//!     assert_eq!(inventory.clone().oneshot("screws").await.unwrap(), "10.0.0.2");
 //! }
 //! # Ok(())
 //! # }
