@@ -2,6 +2,8 @@
 //! to cost, and by what checks say of it.
 //!
 //! ```
+//! use std::time::Duration;
+//!
 //! use salve::balance::{Replica, health_of};
 //! use salve::{Repeatable, health};
 //! use tower::balance::p2c::Balance;
@@ -17,7 +19,8 @@
 //! let replicas = ["10.0.0.1", "10.0.0.2"].map(|address| {
 //!     Replica::new(client(address)).with_health(health_of(&registry, address))
 //! });
-//! registry.register_pushed(health::TargetConfig::new("10.0.0.1").with_thresholds(1, 1))?;
+//! let target = health::TargetConfig::new("10.0.0.1").with_thresholds(1, 1);
+//! registry.register_pushed(target.with_grace(Duration::ZERO))?;
 //! registry.push("10.0.0.1", health::Finding::fail("being replaced"))?;
 //!
 //! let (layer, _handle) = salve::stack("inventory").with_request_rule(Repeatable).adaptive().build()?;
