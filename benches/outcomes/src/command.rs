@@ -18,7 +18,7 @@ pub(crate) const USAGE: &str =
   --details    every figure of every player, scenario by scenario";
 
 /// Where policies differ most: one scenario for each part of a good one.
-pub(crate) const QUICK: &str = "S03,S04,S05,S08,S11,S13,S18,S21,X02,X04,X06,X07";
+pub(crate) const QUICK: &str = "S03,S04,S05,S08,S11,S13,S18,S21,X02,X04,X07";
 
 /// What to play.
 #[derive(Debug, Default, PartialEq)]

@@ -107,9 +107,9 @@ impl Lines {
         self.0.iter().rev().find_map(Queue::first)
     }
 
-    /// The first of the lowest class.
+    /// The last to have come of the lowest class.
     pub(crate) fn lowest(&self) -> Option<DefaultKey> {
-        self.0.iter().find_map(Queue::first)
+        self.0.iter().find_map(Queue::last)
     }
 
     /// The last to have come of the lowest class, if that is below `class`.

@@ -51,7 +51,7 @@ pub struct Trip {
 
 /// What an admitted call brings back with its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket {
+pub struct Ticket {
     /// The stay in which the call was admitted; results from an earlier one are ignored.
     pub(crate) stay: u32,
     /// The number of the probe, counted from 1; 0 for a call that is none.

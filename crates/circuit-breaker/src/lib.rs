@@ -55,6 +55,7 @@
 mod breaker;
 mod command;
 mod config;
+pub mod engine;
 mod episode;
 mod event;
 pub mod future;

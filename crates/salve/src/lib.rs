@@ -48,12 +48,15 @@
 //! | `chaos` | faults on purpose, checks that lie, and drills in the history |
 //! | `escalate` | channels to people that try again |
 //! | `json` | reports of health as JSON |
+//! | `balance` | a measure of each address for tower's own balancer |
 //! | `cache` | answers that are kept, for when the source fails |
 //! | `open-feature` | features of a degradation ladder for OpenFeature |
 //! | `serde` | settings that are read from files, durations as text |
 //! | `metrics` | an exporter of what policies count |
 //! | `tracing` | one span a call and one event an attempt |
 
+#[cfg(feature = "balance")]
+pub mod balance;
 #[cfg(feature = "chaos")]
 pub mod chaos;
 mod error;

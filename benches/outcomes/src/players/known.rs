@@ -10,7 +10,7 @@ use crate::player::{Entry, Make, Player};
 use crate::scenario::Scenario;
 use crate::time::{MS, SECOND};
 
-fn plain(scenario: &Scenario) -> Stack {
+pub(super) fn plain(scenario: &Scenario) -> Stack {
     Stack::new(scenario, Box::new(InTurn(0)))
 }
 

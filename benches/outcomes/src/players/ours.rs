@@ -173,3 +173,18 @@ impl Player for Ours {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_taken_out_once() {
+        let names: Vec<_> = ABLATIONS.iter().map(|entry| entry.name.to_lowercase()).collect();
+        for part in Part::ALL {
+            let name = format!("without {part:?}").to_lowercase();
+            assert_eq!(names.iter().filter(|it| **it == name).count(), 1, "{name}");
+        }
+        assert_eq!(names.len(), Part::ALL.len());
+    }
+}

@@ -1,16 +1,24 @@
-//! The limits that salve's bulkhead ships, in the places of those of others.
+//! The engines that salve's patterns ship, in the places of those of others.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use salve_bulkhead::engine::{Ended as How, Limiter, Sample};
 use salve_bulkhead::{Adaptive, Algorithm};
+use salve_circuit_breaker::engine::{Engine, Ticket};
+use salve_circuit_breaker::{Config, Rate, Window};
+use salve_core::{BudgetCost, Ratio};
 
-use super::known::assembled;
+use super::budgets::Budget;
+use super::known::{assembled, plain};
 use super::ours::moment;
-use super::stack::Gate;
+use super::stack::{Gate, Retries};
 use crate::model::{Class, Outcome};
 use crate::player::{Ended, Entry, Make};
 use crate::scenario::Scenario;
-use crate::time::Micros;
+use crate::time::{MS, Micros, SECOND};
 
 /// Admits while less is under way than a bulkhead's limit.
 struct Limit {
@@ -50,12 +58,114 @@ impl Gate for Limit {
     }
 }
 
+/// The circuit breaker.
+struct Breaker {
+    config: Config,
+    engine: Option<Engine>,
+    /// For a call that has not been sent yet.
+    granted: Option<Ticket>,
+    /// By the moment of sending.
+    tickets: HashMap<Micros, Vec<Ticket>>,
+}
+
+impl Breaker {
+    fn new(config: Config) -> Self {
+        Self { config, engine: None, granted: None, tickets: HashMap::new() }
+    }
+}
+
+/// Nine tenths of at least 20 calls within 2 s open it for 1 s.
+fn by_rate() -> Config {
+    let rate = Rate {
+        window: Window::Time(Duration::from_secs(2)),
+        minimum_calls: 20,
+        failures: Some(Ratio::percent::<90>()),
+        slow: None,
+    };
+    Config::default().without_rules().with_rate(rate).with_open_for(Duration::from_secs(1))
+}
+
+impl Gate for Breaker {
+    fn admits(&mut self, _: Class, now: Micros, rng: &mut Pcg64Mcg) -> bool {
+        let engine = self.engine.get_or_insert_with(|| {
+            Engine::new(&self.config, rng.random()).expect("settings within bounds")
+        });
+        // Another gate has refused the last one.
+        if let Some(unused) = self.granted.take() {
+            engine.release(unused);
+        }
+        self.granted = engine.admit(moment(now));
+        self.granted.is_some()
+    }
+
+    fn sent(&mut self, _: Class, now: Micros) {
+        self.tickets.entry(now).or_default().extend(self.granted.take());
+    }
+
+    fn ended(&mut self, end: &Ended, now: Micros) {
+        let Some(engine) = &mut self.engine else { return };
+        let Some(tickets) = self.tickets.get_mut(&end.sent) else { return };
+        let ticket = tickets.pop();
+        if tickets.is_empty() {
+            self.tickets.remove(&end.sent);
+        }
+        let Some(ticket) = ticket else { return };
+        match end.outcome {
+            Outcome::Lost | Outcome::NoPlace => engine.release(ticket),
+            outcome => engine.record(ticket, outcome != Outcome::Success, false, moment(now)),
+        }
+    }
+}
+
+/// The budget with its default rule: 20 % of the calls and 10 retries a second.
+#[derive(Default)]
+struct Shipped(salve_core::Budget);
+
+impl Budget for Shipped {
+    fn started(&mut self, now: Micros) {
+        self.0.call_started(moment(now));
+    }
+
+    fn withdraw(&mut self, after_timeout: bool, now: Micros) -> bool {
+        let cost = if after_timeout { BudgetCost::RetryAfterTimeout } else { BudgetCost::Retry };
+        self.0.withdraw(cost, moment(now)).is_some()
+    }
+}
+
+/// Three attempts, with full jitter from 100 ms on, as `salve-retry` makes them by default.
+fn retries() -> Retries {
+    let budget = Box::new(Shipped::default());
+    Retries { attempts: 3, base: 100 * MS, longest: 30 * SECOND, budget }
+}
+
 const fn entry(name: &'static str, make: fn(&Scenario) -> Box<dyn crate::player::Player>) -> Entry {
     Entry { name, source: "crates/bulkhead", make: Make::Each(make) }
 }
 
-/// Each of the algorithms in the best stack that can be assembled around a limit.
+/// The breaker and the budget by their defaults, and each of the algorithms in the best stack that can
+/// be assembled around a limit.
 pub(crate) const SHIPPED: &[Entry] = &[
+    Entry {
+        name: "salve retry, budget",
+        source: "crates/retry, crates/core",
+        make: Make::Each(|s| Box::new(plain(s).retries(retries()).without_limit())),
+    },
+    Entry {
+        name: "salve retry, budget, breaker",
+        source: "crates/retry, crates/core, crates/circuit-breaker",
+        make: Make::Each(|s| {
+            let stack = plain(s).retries(retries()).without_limit();
+            Box::new(stack.gate(Breaker::new(Config::default())))
+        }),
+    },
+    Entry {
+        name: "salve retry, budget, breaker by rate",
+        source: "the same; 90 % of at least 20 calls in 2 s, open 1 s",
+        make: Make::Each(|s| {
+            let stack = plain(s).retries(retries()).without_limit();
+            Box::new(stack.gate(Breaker::new(by_rate())))
+        }),
+    },
     entry("A + salve Baseline", |s| assembled(s, Limit::new(Algorithm::baseline()))),
     entry("A + salve AIMD", |s| assembled(s, Limit::new(Algorithm::aimd()))),
     entry("A + salve Vegas", |s| assembled(s, Limit::new(Algorithm::vegas()))),

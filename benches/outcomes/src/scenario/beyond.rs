@@ -125,3 +125,27 @@ impl Scenario {
         (self.rate * think as f64 / SECOND as f64) as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_in_order_and_each_asks_for_something_more() {
+        for (index, scenario) in further().iter().enumerate() {
+            assert_eq!(scenario.id, format!("X{:02}", index + 1));
+            assert!(scenario.is_further(), "{}", scenario.id);
+            assert!(scenario.measured_until() + scenario.deadline <= scenario.ends);
+        }
+        assert!(super::super::all().iter().all(|scenario| !scenario.is_further()));
+    }
+
+    #[test]
+    fn clocks_are_apart_during_the_fault_alone() {
+        let scenario = further().into_iter().find(|it| it.id == "X09").unwrap();
+        let clock = |second: u64| scenario.clock(0, second * SECOND);
+        assert_eq!((clock(9), clock(10), clock(30)), (Some(0), Some(1_500_000), Some(0)));
+        assert!(scenario.is_beyond_time(0, 10 * SECOND));
+        assert!((1..4).all(|replica| !scenario.is_beyond_time(replica, 10 * SECOND)));
+    }
+}

@@ -74,14 +74,14 @@ mod tests {
     use rand::SeedableRng;
     use rand_pcg::Pcg64Mcg;
 
-    use super::super::all;
+    use super::super::{all, further};
     use super::*;
 
     #[test]
     fn the_load_stays_within_what_was_asked_for() {
         for seed in 0..50 {
             let mut rng = Pcg64Mcg::seed_from_u64(seed);
-            for scenario in all() {
+            for scenario in all().into_iter().chain(further()) {
                 let changed = perturbed(&scenario, &mut rng);
                 let utilisation = |scenario: &Scenario| {
                     let workers = f64::from(scenario.all_replicas() * scenario.workers);

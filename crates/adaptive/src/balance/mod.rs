@@ -1,6 +1,6 @@
 //! Several addresses: a measure of each for tower's own `balance`, which does the choosing.
 //!
-//! A [`Replica`] around the client of each address tells [`tower::balance`] what another call
+//! A [`Replica`] around the client of each address tells `tower::balance` what another call
 //! there would cost: latency by load, over how often it fails. One that is dead costs too much to
 //! be chosen, but for a probe now and then; so ejection needs no word of its own. A controller
 //! before the balancer decides about the dependency as a whole, and about retries.

@@ -80,7 +80,8 @@ impl Controller {
             match self.ask_whole(now) {
                 Verdict::Wait => return,
                 Verdict::Probe => {
-                    // The least pays for a probe, which is likely to fail.
+                    // The least pays for a probe, which is likely to fail; of them, who has the
+                    // most time left, or an answer that takes its time would come too late.
                     let call = self.parked.lowest().unwrap_or(call);
                     self.leave(call);
                     self.send(call, false, now);
