@@ -1,15 +1,14 @@
 //! The engines that salve's patterns ship, in the places of those of others.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 use salve_bulkhead::engine::{Ended as How, Limiter, Sample};
 use salve_bulkhead::{Adaptive, Algorithm};
+use salve_circuit_breaker::Config;
 use salve_circuit_breaker::engine::{Engine, Ticket};
-use salve_circuit_breaker::{Config, Rate, Window};
-use salve_core::{BudgetCost, Ratio};
+use salve_core::BudgetCost;
 
 use super::budgets::Budget;
 use super::known::{assembled, plain};
@@ -72,17 +71,6 @@ impl Breaker {
     fn new(config: Config) -> Self {
         Self { config, engine: None, granted: None, tickets: HashMap::new() }
     }
-}
-
-/// Nine tenths of at least 20 calls within 2 s open it for 1 s.
-fn by_rate() -> Config {
-    let rate = Rate {
-        window: Window::Time(Duration::from_secs(2)),
-        minimum_calls: 20,
-        failures: Some(Ratio::percent::<90>()),
-        slow: None,
-    };
-    Config::default().without_rules().with_rate(rate).with_open_for(Duration::from_secs(1))
 }
 
 impl Gate for Breaker {
@@ -159,11 +147,11 @@ pub(crate) const SHIPPED: &[Entry] = &[
         }),
     },
     Entry {
-        name: "salve retry, budget, breaker by rate",
-        source: "the same; 90 % of at least 20 calls in 2 s, open 1 s",
+        name: "salve retry, budget, quick breaker",
+        source: "the same by `Config::quick`, as in `salve::stack`",
         make: Make::Each(|s| {
             let stack = plain(s).retries(retries()).without_limit();
-            Box::new(stack.gate(Breaker::new(by_rate())))
+            Box::new(stack.gate(Breaker::new(Config::quick("breaker"))))
         }),
     },
     entry("A + salve Baseline", |s| assembled(s, Limit::new(Algorithm::baseline()))),

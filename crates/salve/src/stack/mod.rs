@@ -53,7 +53,7 @@ pub use parts::{Chain, Parts};
 /// |---|---|
 /// | total timeout | 30 s |
 /// | retry | 3 attempts, 100 ms doubling with full jitter, 20 % + 10/s of the traffic |
-/// | circuit breaker | 5 failures in 60 s open it for 60 s; 2 of 3 probes close it |
+/// | circuit breaker | 10 failures in a row open it for 1 s; 2 of 3 probes close it |
 /// | bulkhead | 25 places, no queue |
 /// | attempt timeout | 10 s |
 /// | fallback, degradation, hedge, rate limit | none |

@@ -61,7 +61,7 @@ impl Parts {
             total: timeout::Config::of_total(named("total"), Duration::from_secs(30)),
             retry: retry::Config::new(named("retry")),
             hedge: Nothing,
-            breaker: circuit_breaker::Config::new(named("breaker")),
+            breaker: circuit_breaker::Config::quick(named("breaker")),
             rate_limit: Nothing,
             bulkhead: bulkhead::Config::new(named("bulkhead")),
             attempt: timeout::Config::of_attempt(named("attempt"), Duration::from_secs(10)),
