@@ -92,6 +92,12 @@ fn measured() -> salve_hedge::Config {
     salve_hedge::Config::new("bench").with_quantile(quantile)
 }
 
+/// The stack, with a breaker that counts failures within a time.
+fn stack() -> salve::stack::Stack<salve_core::ErrorsAreFailures, Repeatable> {
+    let stack = salve::stack("bench").with_request_rule(Repeatable);
+    stack.with_circuit_breaker(Config::new("bench"))
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case::service(RETRY, "salve", || {
@@ -148,14 +154,13 @@ pub(crate) fn cases() -> Vec<Case> {
         })
         .contended(),
         Case::service(FULL, "salve: gate, timeout, retry, breaker, bulkhead, timeout", || {
-            let stack = salve::stack("bench").with_request_rule(Repeatable);
-            let (layer, _) = stack.build_flat().expect("the settings of this case are valid");
+            let (layer, _) = stack().build_flat().expect("the settings of this case are valid");
             let service = layer.layer(inner!(Failure));
             move || service.clone()
         })
         .contended(),
         Case::service(FULL, "salve without its bulkhead", || {
-            let stack = salve::stack("bench").with_request_rule(Repeatable).without_bulkhead();
+            let stack = stack().without_bulkhead();
             let (layer, _) = stack.build_flat().expect("the settings of this case are valid");
             let service = layer.layer(inner!(Failure));
             move || service.clone()
