@@ -36,6 +36,8 @@ mod anchor;
 mod ed25519;
 mod hmac;
 mod survey;
+#[cfg(feature = "sqlite")]
+mod verify;
 
 use salve_core::{Check, ConfigError};
 use salve_healer::{BoxFuture, Digest, Journal, JournalError, State, Wall, Who};
@@ -47,9 +49,9 @@ pub use hmac::HmacKey;
 pub use survey::Matter;
 
 pub(crate) use anchor::digest;
-#[cfg(feature = "sqlite")]
-pub(crate) use anchor::{begins, verify};
 use survey::Survey;
+#[cfg(feature = "sqlite")]
+pub(crate) use verify::{begins, verify};
 
 /// Records that are looked at at once.
 const PAGE: usize = 1_000;
