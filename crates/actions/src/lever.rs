@@ -66,7 +66,7 @@ impl PullLever {
 
 fn find(effector: &dyn Effector, lever: &str) -> Result<salve_core::Lever, NoSuchLever> {
     let found = effector.levers().iter().find(|known| known.name == lever);
-    let missing = || NoSuchLever { effector: effector.name().clone(), lever: lever.to_owned() };
+    let missing = || NoSuchLever::new(effector.name(), lever);
     found.copied().ok_or_else(missing)
 }
 

@@ -61,6 +61,8 @@ async fn what_was_captured_is_what_a_rollback_gets() {
     assert_eq!(*limit.lock().unwrap(), 10);
 }
 
+const OPEN: Lever = Lever::reducing("open", "Refuses every call.");
+
 struct Breaker(Name, Mutex<Vec<String>>);
 
 impl Effector for Breaker {
@@ -69,10 +71,7 @@ impl Effector for Breaker {
     }
 
     fn levers(&self) -> &'static [Lever] {
-        &[
-            Lever { name: "open", about: "Refuses every call.", reduces_capacity: true },
-            Lever { name: "close", about: "Lets calls through.", reduces_capacity: false },
-        ]
+        const { &[OPEN, Lever::new("close", "Lets calls through.")] }
     }
 
     fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
@@ -107,7 +106,7 @@ impl Effector for Gate {
     }
 
     fn levers(&self) -> &'static [Lever] {
-        &[Lever { name: "open", about: "Refuses every call.", reduces_capacity: true }]
+        &[OPEN]
     }
 
     fn pull(&self, _lever: &str) -> Result<(), NoSuchLever> {

@@ -17,13 +17,9 @@ use crate::status::{Counts, Status};
 pub struct Handle(pub(crate) Arc<Shared>);
 
 const LEVERS: &[Lever] = &[
-    Lever {
-        name: "close",
-        about: "Takes no new calls; those that wait or are under way finish.",
-        reduces_capacity: true,
-    },
-    Lever { name: "open", about: "Takes calls again.", reduces_capacity: false },
-    Lever { name: "reset", about: "Forgets what it has learnt.", reduces_capacity: false },
+    Lever::reducing("close", "Takes no new calls; those that wait or are under way finish."),
+    Lever::new("open", "Takes calls again."),
+    Lever::new("reset", "Forgets what it has learnt."),
 ];
 
 impl Handle {
@@ -115,10 +111,7 @@ impl Effector for Handle {
             "close" => self.close(),
             "open" => self.open(),
             "reset" => self.reset(),
-            _ => {
-                let effector = self.0.origin().name().clone();
-                return Err(NoSuchLever { effector, lever: lever.to_owned() });
-            }
+            _ => return Err(NoSuchLever::new(self.0.origin().name(), lever)),
         }
         Ok(())
     }

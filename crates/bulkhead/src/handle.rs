@@ -46,12 +46,8 @@ use crate::turn::{Asked, Turn, permit};
 pub struct Handle(Single);
 
 pub(crate) const LEVERS: &[Lever] = &[
-    Lever {
-        name: "close",
-        about: "Takes no new calls; those that wait or are under way finish.",
-        reduces_capacity: true,
-    },
-    Lever { name: "open", about: "Takes calls again.", reduces_capacity: false },
+    Lever::reducing("close", "Takes no new calls; those that wait or are under way finish."),
+    Lever::new("open", "Takes calls again."),
 ];
 
 impl Handle {
@@ -281,10 +277,7 @@ impl Effector for Handle {
         match lever {
             "close" => self.close(),
             "open" => self.open(),
-            _ => {
-                let effector = self.shared().policy().origin.name().clone();
-                return Err(NoSuchLever { effector, lever: lever.to_owned() });
-            }
+            _ => return Err(NoSuchLever::new(self.shared().policy().origin.name(), lever)),
         }
         Ok(())
     }

@@ -17,12 +17,8 @@ use crate::status::Counts;
 pub struct Handle(pub(crate) Arc<Policy>);
 
 const LEVERS: &[Lever] = &[
-    Lever {
-        name: "pause",
-        about: "gives failures to the callers until further notice",
-        reduces_capacity: true,
-    },
-    Lever { name: "resume", about: "tries alternatives again", reduces_capacity: false },
+    Lever::reducing("pause", "gives failures to the callers until further notice"),
+    Lever::new("resume", "tries alternatives again"),
 ];
 
 impl Handle {
@@ -119,10 +115,7 @@ impl Effector for Handle {
         match lever {
             "pause" => self.pause(),
             "resume" => self.resume(),
-            _ => {
-                let (effector, lever) = (self.0.name.clone(), lever.to_owned());
-                return Err(NoSuchLever { effector, lever });
-            }
+            _ => return Err(NoSuchLever::new(&self.0.name, lever)),
         }
         Ok(())
     }

@@ -53,9 +53,9 @@ impl Sensor for TargetHandle {
 }
 
 const LEVERS: &[Lever] = &[
-    Lever { name: "disable", about: "Watches it no longer.", reduces_capacity: false },
-    Lever { name: "enable", about: "Watches it again.", reduces_capacity: false },
-    Lever { name: "run_now", about: "Checks it as soon as may be.", reduces_capacity: false },
+    Lever::new("disable", "Watches it no longer."),
+    Lever::new("enable", "Watches it again."),
+    Lever::new("run_now", "Checks it as soon as may be."),
 ];
 
 impl Effector for TargetHandle {
@@ -74,7 +74,7 @@ impl Effector for TargetHandle {
             "disable" => self.registry.disable(name),
             "enable" => self.registry.enable(name),
             "run_now" => self.registry.run_now(name),
-            _ => return Err(NoSuchLever { effector: self.name.clone(), lever: lever.to_owned() }),
+            _ => return Err(NoSuchLever::new(&self.name, lever)),
         };
         Ok(())
     }

@@ -84,8 +84,8 @@ where
 }
 
 const LEVERS: &[Lever] = &[
-    Lever { name: "pause", about: "sends no copies until further notice", reduces_capacity: false },
-    Lever { name: "resume", about: "sends copies of late calls again", reduces_capacity: false },
+    Lever::new("pause", "sends no copies until further notice"),
+    Lever::new("resume", "sends copies of late calls again"),
 ];
 
 impl Handle {
@@ -274,10 +274,7 @@ impl Effector for Handle {
         match lever {
             "pause" => self.pause(),
             "resume" => self.resume(),
-            _ => {
-                let effector = self.0.policy.name.clone();
-                return Err(NoSuchLever { effector, lever: lever.to_owned() });
-            }
+            _ => return Err(NoSuchLever::new(&self.0.policy.name, lever)),
         }
         Ok(())
     }

@@ -8,8 +8,8 @@ use crate::policy::Policy;
 use crate::status::{CallCounts, Status};
 
 const LEVERS: &[Lever] = &[
-    Lever { name: "throttle", about: "Lets through half of the rate.", reduces_capacity: true },
-    Lever { name: "restore", about: "Lets through the whole rate.", reduces_capacity: false },
+    Lever::reducing("throttle", "Lets through half of the rate."),
+    Lever::new("restore", "Lets through the whole rate."),
 ];
 
 /// The share of the rate that a lever asks for.
@@ -17,10 +17,7 @@ fn share(lever: &str, policy: &Policy) -> Result<Ratio, NoSuchLever> {
     match lever {
         "throttle" => Ok(Ratio::percent::<50>()),
         "restore" => Ok(Ratio::ONE),
-        _ => {
-            let effector = policy.origin.name().clone();
-            Err(NoSuchLever { effector, lever: lever.to_owned() })
-        }
+        _ => Err(NoSuchLever::new(policy.origin.name(), lever)),
     }
 }
 

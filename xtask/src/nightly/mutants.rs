@@ -17,6 +17,7 @@ const ENGINES: &[(&str, &[&str])] = &[
         "crates/adaptive",
         &[
             "controller/",
+            "gauge.rs",
             "limit.rs",
             "overtime.rs",
             "pulse.rs",
@@ -30,7 +31,10 @@ const ENGINES: &[(&str, &[&str])] = &[
         ],
     ),
     ("crates/bulkhead", &["compartment.rs", "limit/", "ramp.rs"]),
-    ("crates/chaos", &["dice.rs", "injector.rs", "rule.rs", "schedule.rs", "sequential.rs"]),
+    (
+        "crates/chaos",
+        &["dice.rs", "injector.rs", "rule.rs", "schedule.rs", "sequential.rs", "skew.rs"],
+    ),
     ("crates/circuit-breaker", &["breaker.rs", "episode.rs", "open_wait.rs", "word.rs", "tally/"]),
     (
         "crates/core",

@@ -23,13 +23,9 @@ pub struct Handle {
 }
 
 const LEVERS: &[Lever] = &[
-    Lever { name: "clear", about: "forgets every kept answer", reduces_capacity: false },
-    Lever {
-        name: "hold",
-        about: "serves what is kept without asking the source, until further notice",
-        reduces_capacity: false,
-    },
-    Lever { name: "release", about: "asks the source again", reduces_capacity: false },
+    Lever::new("clear", "forgets every kept answer"),
+    Lever::new("hold", "serves what is kept without asking the source, until further notice"),
+    Lever::new("release", "asks the source again"),
 ];
 
 impl Handle {
@@ -145,10 +141,7 @@ impl Effector for Handle {
             "clear" => self.clear(),
             "hold" => self.hold(),
             "release" => self.release(),
-            _ => {
-                let (effector, lever) = (self.shared.name.clone(), lever.to_owned());
-                return Err(NoSuchLever { effector, lever });
-            }
+            _ => return Err(NoSuchLever::new(&self.shared.name, lever)),
         }
         Ok(())
     }

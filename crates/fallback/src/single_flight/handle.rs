@@ -21,16 +21,8 @@ pub struct Handle {
 }
 
 const LEVERS: &[Lever] = &[
-    Lever {
-        name: "pause",
-        about: "lets every caller make its own call until further notice",
-        reduces_capacity: false,
-    },
-    Lever {
-        name: "resume",
-        about: "lets calls wait for each other again",
-        reduces_capacity: false,
-    },
+    Lever::new("pause", "lets every caller make its own call until further notice"),
+    Lever::new("resume", "lets calls wait for each other again"),
 ];
 
 impl Handle {
@@ -119,10 +111,7 @@ impl Effector for Handle {
         match lever {
             "pause" => self.pause(),
             "resume" => self.resume(),
-            _ => {
-                let (effector, lever) = (self.policy.name.clone(), lever.to_owned());
-                return Err(NoSuchLever { effector, lever });
-            }
+            _ => return Err(NoSuchLever::new(&self.policy.name, lever)),
         }
         Ok(())
     }
