@@ -80,15 +80,21 @@ impl Routes {
             .unwrap_or(0)
     }
 
+    /// What is measured of a replica; with one address there is nothing to choose, and so nothing
+    /// to measure.
+    fn measured(&mut self, replica: u32) -> Option<&mut Gauge> {
+        if self.replicas.len() > 1 { self.replicas.get_mut(replica as usize) } else { None }
+    }
+
     pub(crate) fn started(&mut self, replica: u32) {
-        if let Some(replica) = self.replicas.get_mut(replica as usize) {
+        if let Some(replica) = self.measured(replica) {
             replica.started();
         }
     }
 
     /// An attempt there has no answer yet at this age.
     pub(crate) fn overdue(&mut self, replica: u32, age: Duration, now: Moment) {
-        if let Some(replica) = self.replicas.get_mut(replica as usize) {
+        if let Some(replica) = self.measured(replica) {
             replica.overdue(age, now);
         }
     }
@@ -101,15 +107,11 @@ impl Routes {
         turned_away: bool,
         now: Moment,
     ) {
-        // With one address there is nothing to choose.
-        if self.replicas.len() <= 1 {
-            return;
-        }
-        let others_live = self.replicas.iter().filter(|one| !one.pulse.is_dead()).count() > 1;
-        let Some(replica) = self.replicas.get_mut(replica as usize) else { return };
+        let living = self.replicas.iter().filter(|one| !one.pulse.is_dead()).count();
+        let Some(replica) = self.measured(replica) else { return };
         replica.ended(took, failed, turned_away, now);
         if let Some(failed) = failed
-            && (others_live || replica.pulse.is_dead())
+            && (living > 1 || replica.pulse.is_dead())
         {
             replica.note_life(failed, Suspicion::CERTAIN_AMONG_THE_DEAD, now);
         }
@@ -137,6 +139,17 @@ mod tests {
             routes.ended(replica, Duration::from_millis(took), Some(failed), false, now);
         }
         calls
+    }
+
+    #[test]
+    fn nothing_adds_up_where_there_is_one_address() {
+        let mut routes = Routes::new(1, true);
+        let before = format!("{routes:?}");
+        routes.started(0);
+        routes.overdue(0, Duration::from_secs(1), Moment::ZERO);
+        routes.started(0);
+        routes.ended(0, Duration::from_secs(1), Some(true), true, Moment::ZERO);
+        assert_eq!(format!("{routes:?}"), before);
     }
 
     #[test]
