@@ -23,9 +23,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
             .with_context(|| format!("could not copy {file}"))?;
     }
     Cmd::nightly_cargo_in(&copy)
-        .args(["update", "-Z", "direct-minimal-versions"])
+        .args(["--version"])
         .run()
         .context("minimal versions need `rustup toolchain install nightly`")?;
+    Cmd::nightly_cargo_in(&copy).args(["update", "-Z", "direct-minimal-versions"]).run()?;
     for member in workspace.public() {
         Cmd::cargo_in(&copy)
             .args(["check", "--locked", "--all-features", "-p", &member.name])
