@@ -195,13 +195,13 @@ impl CallContext {
         self
     }
 
-    /// Sets the number of this attempt and how many may follow, which is a number below
-    /// [`u32::MAX`].
+    /// Sets the number of this attempt and how many may follow; [`u32::MAX`] stands for as many as
+    /// anybody likes.
     #[must_use]
     #[inline]
     pub const fn with_attempt(mut self, attempt: u32, left: u32) -> Self {
         self.attempt = attempt;
-        self.attempts_left = if left == UNLIMITED { UNLIMITED - 1 } else { left };
+        self.attempts_left = left;
         self
     }
 
