@@ -107,3 +107,26 @@ impl Tiers {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_is_found_by_name_and_read_by_number() {
+        let plans = Tiers::plans();
+        for (tier, name, calls) in [
+            (Tier::STARTER, "starter", 100),
+            (Tier::PRO, "pro", 500),
+            (Tier::ENTERPRISE, "enterprise", 2_000),
+        ] {
+            assert_eq!(plans.find(name), Some(tier));
+            assert_eq!(plans.name(tier).map(Name::as_str), Some(name));
+            assert_eq!(plans.quota(tier), Some(&Quota::per_minute(calls)));
+        }
+        assert_eq!(
+            (plans.find("free"), plans.name(Tier(3)), plans.quota(Tier(3))),
+            (None, None, None)
+        );
+    }
+}

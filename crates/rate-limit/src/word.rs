@@ -39,3 +39,35 @@ impl Word {
         Self(self.0 & !VERSION | self.0.wrapping_add(NEXT) & VERSION)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pace::FARTHEST;
+
+    #[test]
+    fn the_farthest_moment_is_the_last_that_fits() {
+        assert_eq!(Word::NEW.with_paid_until(FARTHEST).paid_until(), FARTHEST);
+        assert_ne!(Word::NEW.with_paid_until(FARTHEST + 1).paid_until(), FARTHEST + 1);
+    }
+
+    #[test]
+    fn eight_versions_come_in_turn_and_change_nothing_else() {
+        for ask in [0, Word::ASK] {
+            let first = Word(FARTHEST << TIME | ask);
+            let mut words = vec![first];
+            for _ in 0..8 {
+                let next = words[words.len() - 1].next_version();
+                assert_eq!((next.paid_until(), next.must_ask()), (FARTHEST, ask == Word::ASK));
+                let open = next.with_paid_until(7);
+                assert_eq!((open.paid_until(), open.must_ask()), (7, false));
+                assert_eq!(open.0 & VERSION, next.0 & VERSION);
+                words.push(next);
+            }
+            assert_eq!(words.pop(), Some(first));
+            let versions: std::collections::HashSet<u64> =
+                words.iter().map(|word| word.0).collect();
+            assert_eq!(versions.len(), 8);
+        }
+    }
+}

@@ -171,6 +171,20 @@ async fn who_leaves_the_line_has_nothing_booked_and_lets_the_others_move_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_is_polled_by_another_task_is_woken_there() {
+    let limit = queued(Quota::per_second(1).smooth());
+    limit.check().unwrap();
+    let first = waiting(limit.until_allowed());
+    let mut second = Box::pin(limit.until_allowed());
+    let (mut here, mut there) = (spawn(()), spawn(()));
+    for task in [&mut here, &mut there] {
+        assert!(task.enter(|cx, _| second.as_mut().poll(cx)).is_pending());
+    }
+    drop(first);
+    assert!(there.is_woken() && !here.is_woken());
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_that_leave_give_back_no_more_than_time_has_left_them() {
     let limit = queued(Quota::per_second(10).with_burst(2));
     limit.check_n(2).unwrap();
