@@ -265,7 +265,9 @@ fn a_stack_can_be_read_and_steered_by_name() {
     let names: Vec<_> = handle.sensors().map(|sensor| sensor.name().to_string()).collect();
     let parts = ["total", "retry", "breaker", "bulkhead", "attempt"];
     assert_eq!(names, parts.map(|part| format!("inventory/{part}")));
-    let breaker = handle.effectors().next().unwrap();
+    let names: Vec<_> = handle.effectors().map(|effector| effector.name().to_string()).collect();
+    assert_eq!(names, ["retry", "breaker", "bulkhead"].map(|part| format!("inventory/{part}")));
+    let breaker = handle.effectors().nth(1).unwrap();
     breaker.pull("force_open").unwrap();
     assert_eq!(handle.circuit_breaker().unwrap().state(), State::ForcedOpen);
 }

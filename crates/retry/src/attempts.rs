@@ -48,6 +48,8 @@ pub enum GaveUp {
     RetryAfter,
     /// The budget was used up.
     Budget,
+    /// Retries were paused.
+    Paused,
 }
 
 /// What comes after a failure.
@@ -69,6 +71,8 @@ pub(crate) struct Supply {
     pub(crate) request: Held,
     /// How many attempts the retries around this one have left.
     pub(crate) around: Option<u32>,
+    /// Whether a pause was called for.
+    pub(crate) paused: bool,
 }
 
 /// Whether there is a request for another attempt.
@@ -102,16 +106,17 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// A call of up to `max` attempts, whose first is the attempt `number` of the whole call.
+    /// A call of one attempt and up to `left` more, whose first is the attempt `number` of the
+    /// whole call.
     #[inline]
-    pub(crate) const fn new(max: u32, number: u32, deadline: Moment) -> Self {
+    pub(crate) const fn new(left: u32, number: u32, deadline: Moment) -> Self {
         Self {
             deadline,
             waited: 0,
             first_number: number,
             number,
             made: 1,
-            left: max.saturating_sub(1),
+            left,
             retries: 0,
             paid: 0,
         }
@@ -199,6 +204,9 @@ impl Attempts {
         }
         if self.left_within(supply.around) == 0 {
             return Next::GiveUp(GaveUp::Attempts);
+        }
+        if supply.paused {
+            return Next::GiveUp(GaveUp::Paused);
         }
         let retry = self.retries.saturating_add(1);
         let wait = match failure.advice {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salve_core::{Check, ConfigError, Name};
+use salve_core::{Check, ConfigError, Enforcement, Name};
 
 use crate::backoff::{Backoff, LONGEST};
 
@@ -45,6 +45,10 @@ pub struct Config {
     /// says that it was never sent. It has to be cloned before each attempt for that.
     /// Default yes.
     pub retry_unsent: bool,
+    /// Whether calls are really attempted again, or it is only counted and told. In shadow mode
+    /// nothing is cut off either, and the budget is neither told of calls nor paid from.
+    /// Default enforced.
+    pub enforcement: Enforcement,
 }
 
 const MS: Duration = Duration::from_millis(1);
@@ -60,6 +64,7 @@ impl Config {
             attempt_timeout: None,
             max_retry_after: Duration::from_secs(300),
             retry_unsent: true,
+            enforcement: Enforcement::Enforce,
         }
     }
 
@@ -115,6 +120,13 @@ impl Config {
     #[must_use]
     pub const fn with_retry_unsent(mut self, retry: bool) -> Self {
         self.retry_unsent = retry;
+        self
+    }
+
+    /// Sets whether calls are really attempted again.
+    #[must_use]
+    pub const fn with_enforcement(mut self, enforcement: Enforcement) -> Self {
+        self.enforcement = enforcement;
         self
     }
 

@@ -34,6 +34,19 @@ pub enum Event {
         /// How many attempts had been made.
         attempts: u32,
     },
+    /// An attempt failed, and but for shadow mode another would have followed.
+    WouldHaveRetried {
+        /// The number of the attempt that failed, counted from 1 over all nested retries.
+        attempt: u32,
+        /// How long until the next.
+        wait: Duration,
+        /// What it failed of.
+        cause: Cause,
+    },
     /// The policy follows new settings, or pays from another budget.
     Reconfigured,
+    /// No call is attempted again until further notice.
+    Paused,
+    /// Calls are attempted again.
+    Resumed,
 }

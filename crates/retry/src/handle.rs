@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use salve_core::{
-    Budget, Classify, ConfigError, ErrorsAreFailures, Name, Observe, Reading, Refusable, Sensor,
-    Subscription, Unit, clock,
+    Budget, Classify, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe,
+    Reading, Refusable, Sensor, Subscription, Unit, clock,
 };
 
 use crate::config::Config;
@@ -78,6 +78,11 @@ where
 {
     ResponseFuture::new(policy.0.setup(), Repeats::new(work, classifier))
 }
+
+const LEVERS: &[Lever] = &[
+    Lever::new("pause", "attempts no call again until further notice"),
+    Lever::new("resume", "attempts calls again"),
+];
 
 impl Handle {
     /// A policy with a budget of its own: 20 % of its calls and 10 retries a second.
@@ -163,7 +168,25 @@ impl Handle {
         self.0.setup().budget.clone()
     }
 
-    /// Follows new settings, all or nothing. Name, counts and budget stay; calls in flight finish
+    /// Attempts no call again until [`resume`](Self::resume): what could have been repeated is given
+    /// up with its failure. Attempts under way go on; a call that waits for its next one gives up when
+    /// that would begin. Time limits hold as before.
+    pub fn pause(&self) {
+        self.0.policy.set_paused(true, clock::now());
+    }
+
+    /// Attempts calls again.
+    pub fn resume(&self) {
+        self.0.policy.set_paused(false, clock::now());
+    }
+
+    /// Whether retries are held back by [`pause`](Self::pause).
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.0.policy.is_paused()
+    }
+
+    /// Follows new settings, all or nothing. Name, counts, pause and budget stay; calls in flight finish
     /// under the settings they began with.
     ///
     /// # Errors
@@ -213,12 +236,34 @@ impl Sensor for Handle {
             ("budget_refused_total", counts.budget_refused),
             ("dead_letters_total", counts.dead_letters),
             ("refused_total", counts.refused),
+            ("shadow_retries_total", counts.shadow),
         ] {
             report(Reading { name, value: value as f64, unit: Unit::Count });
         }
+        let paused = f64::from(u8::from(self.is_paused()));
+        report(Reading { name: "paused", value: paused, unit: Unit::Flag });
         if let Some(budget) = self.budget() {
             let value = budget.available(clock::now()) as f64;
             report(Reading { name: "budget_available", value, unit: Unit::Count });
         }
+    }
+}
+
+impl Effector for Handle {
+    fn name(&self) -> &Name {
+        self.0.policy.origin.name()
+    }
+
+    fn levers(&self) -> &'static [Lever] {
+        LEVERS
+    }
+
+    fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
+        match lever {
+            "pause" => self.pause(),
+            "resume" => self.resume(),
+            _ => return Err(NoSuchLever::new(self.0.policy.origin.name(), lever)),
+        }
+        Ok(())
     }
 }

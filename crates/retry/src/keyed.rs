@@ -183,7 +183,17 @@ impl<K: Key> KeyedHandle<K> {
         self.0.members.settings().config
     }
 
-    /// Lets every key, those made later too, follow new settings, all or nothing. Budgets stay;
+    /// Attempts no call again until [`resume`](Self::resume), whatever the key.
+    pub fn pause(&self) {
+        self.0.policy.set_paused(true, clock::now());
+    }
+
+    /// Attempts calls again.
+    pub fn resume(&self) {
+        self.0.policy.set_paused(false, clock::now());
+    }
+
+    /// Lets every key, those made later too, follow new settings, all or nothing. Budgets and pause stay;
     /// calls in flight finish under the settings they began with.
     ///
     /// # Errors

@@ -37,6 +37,7 @@
 //! | `attempt_timeout` | none | counts readiness; the inner result wins at the edge |
 //! | `max_retry_after` | 300 s | a call is given up if the dependency asks for a longer wait |
 //! | `retry_unsent` | yes | what was never sent is attempted again, repeatable or not |
+//! | `enforcement` | enforced | in shadow mode retries are only counted |
 //! | budget | its own: 20 % and 10/s over 10 s | [`RetryLayer::with_budget`] shares one, [`RetryLayer::without_budget`] has none |
 //! | request rule | no request is repeatable | [`RetryLayer::with_request_rule`] |
 //! | classifier | every error is a failure | [`RetryLayer::with_classifier`] |

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use salve_core::sync::{AtomicU64, Lock, Ordering};
-use salve_core::{Budget, Events, Moment, Origin, Told, nanos};
+use salve_core::sync::{AtomicBool, AtomicU64, Lock, Ordering};
+use salve_core::{Budget, Enforcement, Events, Moment, Origin, Told, nanos};
 
 use crate::config::{Config, ROOM};
 use crate::event::Event;
@@ -15,12 +15,25 @@ pub(crate) struct Policy {
     pub(crate) totals: Totals,
     pub(crate) origin: Origin,
     pub(crate) events: Events<Event>,
+    paused: AtomicBool,
 }
 
 impl Policy {
     pub(crate) fn new(config: &Config) -> Arc<Self> {
         let origin = Origin::new(ROOM, config.name.clone());
-        Arc::new(Self { totals: Totals::default(), origin, events: Events::default() })
+        let (totals, events) = (Totals::default(), Events::default());
+        Arc::new(Self { totals, origin, events, paused: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Relaxed)
+    }
+
+    /// Pauses or resumes, and tells of it if that is new.
+    pub(crate) fn set_paused(&self, paused: bool, at: Moment) {
+        if self.paused.swap(paused, Ordering::Relaxed) != paused {
+            self.tell(None, at, if paused { Event::Paused } else { Event::Resumed });
+        }
     }
 
     /// Tells the listeners, if there are any.
@@ -38,6 +51,12 @@ pub(crate) struct Setup {
     pub(crate) policy: Arc<Policy>,
     pub(crate) config: Config,
     pub(crate) budget: Option<Budget>,
+    /// The budget that calls are counted in: none in shadow mode.
+    pub(crate) counting: Option<Budget>,
+    pub(crate) shadow: bool,
+    /// How many attempts may follow the first. In shadow mode as many as anybody likes, so that
+    /// retries further in are left alone.
+    pub(crate) further_attempts: u32,
     /// Whose setup it is, where each key has its own.
     key: Option<Box<str>>,
     /// Whether attempts are cut off.
@@ -52,13 +71,25 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(policy: Arc<Policy>, config: Config, budget: Option<Budget>) -> Self {
-        let timed = config.total_deadline.is_some() || config.attempt_timeout.is_some();
-        let needs_clock = timed || budget.as_ref().is_some_and(Budget::counts_calls);
-        let tells_success = budget.as_ref().is_some_and(Budget::counts_successes);
+        let shadow = config.enforcement == Enforcement::Shadow;
+        let counting = budget.clone().filter(|_| !shadow);
+        let limits = config.total_deadline.is_some() || config.attempt_timeout.is_some();
+        let timed = limits && !shadow;
         let (shortest_wait, _) = config.backoff.bounds(1, None);
-        let shortest_wait = nanos(shortest_wait);
-        let key = None;
-        Self { policy, config, budget, key, timed, needs_clock, tells_success, shortest_wait }
+        Self {
+            needs_clock: timed || counting.as_ref().is_some_and(Budget::counts_calls),
+            tells_success: counting.as_ref().is_some_and(Budget::counts_successes),
+            further_attempts: if shadow { u32::MAX } else { config.max_attempts - 1 },
+            // No attempt follows, and so no request is kept for one.
+            shortest_wait: if shadow { u64::MAX } else { nanos(shortest_wait) },
+            key: None,
+            policy,
+            config,
+            budget,
+            counting,
+            shadow,
+            timed,
+        }
     }
 
     /// The same for one key.

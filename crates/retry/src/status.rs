@@ -21,6 +21,8 @@ pub struct CallCounts {
     pub dead_letters: u64,
     /// Calls that were refused since their deadline had passed before the first attempt.
     pub refused: u64,
+    /// Attempts that would have been decided on, but for shadow mode.
+    pub shadow: u64,
 }
 
 /// The counters behind [`CallCounts`].
@@ -34,6 +36,7 @@ pub(crate) struct Totals {
     pub(crate) budget_refused: Counter,
     pub(crate) dead_letters: Counter,
     pub(crate) refused: Counter,
+    pub(crate) shadow: Counter,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +65,7 @@ impl Totals {
             budget_refused: self.budget_refused.get(),
             dead_letters: self.dead_letters.get(),
             refused,
+            shadow: self.shadow.get(),
         }
     }
 }

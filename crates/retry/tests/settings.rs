@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use salve_core::Ratio;
+use salve_core::{Enforcement, Ratio};
 use salve_retry::{Backoff, Config, Jitter};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -26,6 +26,7 @@ fn every_setting_is_read() {
         attempt_timeout = "10s"
         max_retry_after = "30s"
         retry_unsent = false
+        enforcement = "shadow"
 
         [backoff]
         curve = { list = ["30s", "1m", "3m"] }
@@ -40,7 +41,8 @@ fn every_setting_is_read() {
         .with_total_deadline(120 * SECOND)
         .with_attempt_timeout(10 * SECOND)
         .with_max_retry_after(30 * SECOND)
-        .with_retry_unsent(false);
+        .with_retry_unsent(false)
+        .with_enforcement(Enforcement::Shadow);
     assert_eq!(read(text), Ok(expected));
 }
 

@@ -55,8 +55,8 @@ impl Course {
         {
             return Err(error);
         }
-        let attempts = Attempts::new(setup.config.max_attempts, outer.attempt(), deadline);
-        let affordable = match &setup.budget {
+        let attempts = Attempts::new(setup.further_attempts, outer.attempt(), deadline);
+        let affordable = match &setup.counting {
             None => true,
             // A retry around this one has counted the call, and its further attempts are no calls.
             Some(budget) if outer.attempts_left().is_some() => budget.has_some(now),
@@ -76,7 +76,7 @@ impl Course {
         now: Moment,
     ) {
         self.attempts.next();
-        let affordable = setup.budget.as_ref().is_none_or(|budget| budget.has_some(now));
+        let affordable = setup.counting.as_ref().is_none_or(|budget| budget.has_some(now));
         self.keep = keeps(setup, work, &self.attempts, around, now, affordable);
         self.attempt_ends = Self::attempt_ends::<W>(setup, self.call_ends, now);
     }
@@ -134,7 +134,7 @@ impl Course {
         response: Option<&W::Response>,
     ) {
         if setup.tells_success
-            && let Some(budget) = &setup.budget
+            && let Some(budget) = &setup.counting
         {
             budget.call_succeeded(self.attempts.paid());
         }
@@ -167,9 +167,12 @@ fn keeps<W: Work>(
             && (config.retry_unsent || work.is_repeatable()))
 }
 
-/// Without an error to say it in, the first attempt is made all the same.
+/// Without an error to say it in, or in shadow mode, the first attempt is made all the same.
 #[cold]
 fn refuse_to_begin<W: Work>(setup: &Setup, work: &W) -> Option<W::Error> {
+    if setup.shadow {
+        return None;
+    }
     let error = work.refuse(Rejection::new(&setup.policy.origin, Reason::DeadlineExceeded))?;
     setup.policy.totals.refused.add_one();
     Some(error)

@@ -9,7 +9,7 @@ use salve_core::{CallContext, Moment, Reason, Rejection, clock};
 use tokio::time::Sleep;
 
 use super::{Course, Outcome, Phase, ResponseFuture, Work};
-use crate::attempts::{Failure, GaveUp, Judgement, Next, Supply};
+use crate::attempts::{Cause, Failure, GaveUp, Held, Judgement, Next, Supply};
 use crate::event::Event;
 use crate::shared::Setup;
 
@@ -135,14 +135,25 @@ impl<W: Work> Drive<'_, W> {
         self.sleep.set(None);
         let supply = Supply {
             repeatable: self.work.is_repeatable(),
-            request: self.work.held(self.course.keep),
+            // In shadow mode none was kept, since none is sent.
+            request: if setup.shadow { Held::Yes } else { self.work.held(self.course.keep) },
             around: CallContext::current().attempts_left(),
+            paused: setup.policy.is_paused(),
         };
         let mut rng = fastrand::Rng::new();
         let next =
             self.course.attempts.after(&setup.config, failure, supply, now, &mut rng, |cost| {
-                setup.budget.as_ref().map_or(Some(0), |budget| budget.withdraw(cost, now))
+                match &setup.budget {
+                    None => Some(0),
+                    Some(budget) if setup.shadow => budget.has_some(now).then_some(0),
+                    Some(budget) => budget.withdraw(cost, now),
+                }
             });
+        if setup.shadow {
+            *self.phase = Phase::Ended;
+            self.tell_of_shadow(next, failure.cause, now);
+            return Poll::Ready(Some(result));
+        }
         let wait = match next {
             Next::Retry { wait } => wait,
             Next::GiveUp(why) => return Poll::Ready(Some(self.give_up(why, now, result))),
@@ -168,7 +179,18 @@ impl<W: Work> Drive<'_, W> {
         Poll::Ready(None)
     }
 
-    /// Waits until the next attempt may begin, and begins it; a result if that is too late.
+    /// Tells of an attempt that would have been made.
+    fn tell_of_shadow(&self, next: Next, cause: Cause, now: Moment) {
+        let Next::Retry { wait } = next else { return };
+        if self.setup.config.max_attempts > 1 {
+            self.setup.policy.totals.shadow.add_one();
+            let attempt = self.course.attempts.number();
+            self.setup.tell(now, Event::WouldHaveRetried { attempt, wait, cause });
+        }
+    }
+
+    /// Waits until the next attempt may begin, and begins it; a result if that is too late, or if
+    /// retries have been paused meanwhile.
     #[cold]
     fn wait(
         &mut self,
@@ -180,10 +202,15 @@ impl<W: Work> Drive<'_, W> {
             self.sleep.set(None);
         }
         let now = clock::now();
-        if now >= self.course.attempts.deadline()
+        let why = if now >= self.course.attempts.deadline() {
+            Some(GaveUp::Deadline)
+        } else {
+            self.setup.policy.is_paused().then_some(GaveUp::Paused)
+        };
+        if let Some(why) = why
             && let Some(last) = self.last.take()
         {
-            return Poll::Ready(Some(self.give_up(GaveUp::Deadline, now, last)));
+            return Poll::Ready(Some(self.give_up(why, now, last)));
         }
         *context = context.with_reading(Some(now));
         self.course.renew(self.setup, self.work, context.attempts_left(), now);

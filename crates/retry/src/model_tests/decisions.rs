@@ -20,6 +20,7 @@ struct Step {
     unsent: bool,
     timed_out: bool,
     late: u64,
+    paused: bool,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -29,14 +30,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(RetryAdvice::Never),
     ];
     let used = prop_oneof![3 => Just(0_u32), 1 => 0_u32..3];
-    (0_u64..60, used, advice, any::<bool>(), any::<bool>(), 0_u64..20).prop_map(
-        |(takes, used_within, advice, unsent, timed_out, late)| Step {
+    let paused = prop::bool::weighted(0.1);
+    (0_u64..60, used, advice, any::<bool>(), any::<bool>(), 0_u64..20, paused).prop_map(
+        |(takes, used_within, advice, unsent, timed_out, late, paused)| Step {
             takes,
             used_within,
             advice,
             unsent,
             timed_out,
             late,
+            paused,
         },
     )
 }
@@ -64,6 +67,9 @@ impl Twin {
         let around_left = call.around.map(|around| (around + 1).saturating_sub(self.total()));
         if self.total() >= config.max_attempts || around_left == Some(0) {
             return Next::GiveUp(GaveUp::Attempts);
+        }
+        if step.paused {
+            return Next::GiveUp(GaveUp::Paused);
         }
         let wait = match step.advice {
             RetryAdvice::After(wait) if wait > config.max_retry_after => {
@@ -141,7 +147,7 @@ proptest! {
         walk in prop::collection::vec(step(), 1..12),
     ) {
         let deadline = call.deadline.map_or(Moment::MAX, Moment::from_nanos);
-        let mut attempts = Attempts::new(config.max_attempts, call.number, deadline);
+        let mut attempts = Attempts::new(config.max_attempts - 1, call.number, deadline);
         let mut twin = Twin { own: 1, money: call.money, ..Twin::default() };
         let mut money = call.money;
         let mut around = call.around;
@@ -165,7 +171,7 @@ proptest! {
             };
             let failure = Failure { advice: step.advice, cause, unsent };
             let request = if call.cloneable { Held::Yes } else { Held::No };
-            let supply = Supply { repeatable: call.repeatable, request, around };
+            let supply = Supply { repeatable: call.repeatable, request, around, paused: step.paused };
             let pay = |cost| {
                 let price = if cost == BudgetCost::RetryAfterTimeout { 2 } else { 1 };
                 money = money.checked_sub(price)?;
@@ -194,7 +200,7 @@ proptest! {
         takes in 0_u64..500,
     ) {
         let deadline = call.deadline.map_or(Moment::MAX, Moment::from_nanos);
-        let mut attempts = Attempts::new(config.max_attempts, call.number, deadline);
+        let mut attempts = Attempts::new(config.max_attempts - 1, call.number, deadline);
         let begun = Moment::from_nanos(START);
         let may_follow = attempts.may_follow(&config, nanos(config.backoff.bounds(1, None).0), call.around, begun);
         let failure = Failure {
@@ -202,7 +208,7 @@ proptest! {
             cause: Cause::Failed(FailureKind::Error),
             unsent: false,
         };
-        let supply = Supply { repeatable: true, request: Held::Yes, around: call.around };
+        let supply = Supply { repeatable: true, request: Held::Yes, around: call.around, paused: false };
         let later = begun.after(Duration::from_millis(takes));
         let mut rng = fastrand::Rng::with_seed(1);
         let pay = |_| Some(1);
@@ -219,10 +225,10 @@ fn a_request_that_was_not_kept_ends_the_call_for_the_reason_it_was_not() {
         cause: Cause::Failed(FailureKind::Error),
         unsent: false,
     };
-    let supply = Supply { repeatable: true, request: Held::Skipped, around: None };
+    let supply = Supply { repeatable: true, request: Held::Skipped, around: None, paused: false };
     let mut rng = fastrand::Rng::with_seed(1);
     for (deadline, why) in [(SECOND, GaveUp::Deadline), (2 * SECOND, GaveUp::Budget)] {
-        let mut attempts = Attempts::new(3, 1, Moment::ZERO.after(deadline));
+        let mut attempts = Attempts::new(2, 1, Moment::ZERO.after(deadline));
         let next = attempts.after(&config, failure, supply, Moment::ZERO, &mut rng, |_| Some(1));
         assert_eq!((next, attempts.paid()), (Next::GiveUp(why), 0));
     }

@@ -1,4 +1,4 @@
-//! Levers of breakers, bulkheads, ladders and limits as actions.
+//! Levers of the parts of a stack as actions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,8 @@ const LADDER: Levers = &[
 ];
 const RATE_LIMIT: Levers = &[("throttle", Some("restore")), ("restore", None)];
 const ADAPTIVE: Levers = &[("close", Some("open")), ("open", None), ("reset", None)];
-const HEDGE: Levers = &[("pause", Some("resume")), ("resume", None)];
+/// Of retries, hedges and fallbacks.
+const PAUSE: Levers = &[("pause", Some("resume")), ("resume", None)];
 
 /// Every lever of a stack as an action, named `breaker.reset`, `ladder.lowest` and so on.
 pub(super) fn of_stack(stack: &StackHandle) -> Result<Vec<PullLever>, NoSuchLever> {
@@ -46,7 +47,9 @@ pub(super) fn of_stack(stack: &StackHandle) -> Result<Vec<PullLever>, NoSuchLeve
     add("ladder", stack.degradation().cloned().map(shared), LADDER)?;
     add("rate_limit", stack.rate_limit().cloned().map(shared), RATE_LIMIT)?;
     add("adaptive", stack.adaptive().cloned().map(shared), ADAPTIVE)?;
-    add("hedge", stack.hedge().cloned().map(shared), HEDGE)?;
+    add("retry", stack.retry().cloned().map(shared), PAUSE)?;
+    add("hedge", stack.hedge().cloned().map(shared), PAUSE)?;
+    add("fallback", stack.fallback().cloned().map(shared), PAUSE)?;
     Ok(actions)
 }
 

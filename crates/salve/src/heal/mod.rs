@@ -70,7 +70,9 @@
 //! | `ladder.lowest`, `ladder.enter_read_only` | leaves the least, refuses writes | `release`, `leave_read_only` |
 //! | `ladder.release`, `ladder.force_recover`, `ladder.leave_read_only` | gives service back | |
 //! | `rate_limit.throttle` | lets through half | `restore` |
+//! | `retry.pause` | attempts no call again | `resume` |
 //! | `hedge.pause` | sends no second copies | `resume` |
+//! | `fallback.pause` | answers no failure in another way | `resume` |
 //! | `adaptive.close`, `adaptive.reset` | takes no new calls; forgets what it has learnt | `open` |
 //!
 //! [`resize`] and [`degrade`] are actions with a number and a level of their own. What takes capacity

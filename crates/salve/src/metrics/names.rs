@@ -134,6 +134,7 @@ figures! {
     "shadow_copies_total" => "salve_shadow_copies_total", Count, "Second copies that would have been sent, but for shadow mode.";
     "shadow_fallbacks_total" => "salve_shadow_fallbacks_total", Count, "Alternatives that would have been tried, but for shadow mode.";
     "shadow_rejected_total" => "salve_shadow_rejected_total", Count, "Calls that would have been refused, but for shadow mode.";
+    "shadow_retries_total" => "salve_shadow_retries_total", Count, "Attempts that would have been made, but for shadow mode.";
     "shadow_served_total" => "salve_shadow_served_total", Count, "Kept answers that would have been served, but for shadow mode.";
     "shadow_shared_total" => "salve_shadow_shared_total", Count, "Calls that would have been answered by another's, but for shadow mode.";
     "shared_total" => "salve_shared_total", Count, "Calls that were answered by another's.";

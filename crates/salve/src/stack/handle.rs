@@ -163,8 +163,10 @@ impl StackHandle {
 
     /// Everything in the stack that can be steered by name, the outermost part first.
     pub fn effectors(&self) -> impl Iterator<Item = &dyn Effector> {
-        let parts: [Option<&dyn Effector>; 6] = [
+        let parts: [Option<&dyn Effector>; 8] = [
+            self.fallback.as_ref().map(|it| it as _),
             self.degradation.as_ref().map(|it| it as _),
+            self.retry.as_ref().map(|it| it as _),
             self.adaptive.as_ref().map(|it| it as _),
             self.hedge.as_ref().map(|it| it as _),
             self.breaker.as_ref().map(|it| it as _),
