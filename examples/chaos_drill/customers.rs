@@ -22,7 +22,7 @@ const PACE: Duration = Duration::from_millis(10);
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a busy machine may add to that.
-const LATE: Duration = Duration::from_millis(200);
+const LATE: Duration = Duration::from_secs(2);
 
 /// There was no price, for whatever reason.
 #[derive(Clone, Copy, Debug)]
@@ -143,9 +143,11 @@ pub(crate) fn visit(name: &'static str, client: Client) -> (Customers, JoinHandl
     let coming = tokio::spawn(async move {
         let mut under_way = JoinSet::new();
         let mut pace = interval(PACE);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        // Where the machine stood still, nobody came.
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         for nth in 0_u32.. {
-            let at = pace.tick().await;
+            pace.tick().await;
+            let at = Instant::now();
             let (client, visits) = (client.clone(), Arc::clone(&visits));
             under_way.spawn(async move {
                 let asked = client.oneshot(nth % ITEMS).await;

@@ -57,8 +57,9 @@ impl Store {
         TargetConfig::new(name)
             .with_interval(Duration::from_millis(200))
             .with_unhealthy_interval(Duration::from_millis(150))
-            .with_timeout(Duration::from_millis(600), Status::Fail)
-            .with_stale_after(Duration::from_secs(3))
+            // A killed one refuses at once. One that stands still is convicted after three of these.
+            .with_timeout(Duration::from_secs(2), Status::Fail)
+            .with_stale_after(Duration::from_secs(10))
             .with_thresholds(3, 2)
             .with_grace(Duration::ZERO)
     }

@@ -15,6 +15,9 @@ pub(crate) struct Summary {
     pub(crate) protected: Served,
 }
 
+/// How long an experiment may last that nothing ends early.
+pub(crate) const LONGEST_MS: f64 = 12_000.0;
+
 /// An experiment. Times are milliseconds.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Tried {
@@ -82,8 +85,9 @@ pub(crate) fn claims(summary: &Summary) -> Vec<Claim> {
         for (client, holds) in [("bare", false), ("protected", true)] {
             let one = tried.iter().find(|it| it.name == name && it.client == client);
             let is = if holds { "held" } else { "did not hold, and was ended early" };
-            let so =
-                |it: &Tried| it.held == holds && it.struck > 0 && (holds || it.lasted_ms < 5_000.0);
+            let so = |it: &Tried| {
+                it.held == holds && it.struck > 0 && (holds || it.lasted_ms < LONGEST_MS)
+            };
             let text = one.map_or_else(String::new, |it| {
                 format!("`{}` {is}: {} after {:.1} s", it.hypothesis, it.why, it.lasted_ms / 1e3)
             });

@@ -80,6 +80,7 @@ async fn show(seconds: u64) -> Result<Summary, Failure> {
     sleep_until(start + run / 5).await;
     let killed = start.elapsed();
     redis.kill().await?;
+    let dead = start.elapsed();
     sleep_until(start + run / 2).await;
     let asked_while_dead = shop.attempts_that_failed();
     let restarted = start.elapsed();
@@ -92,6 +93,7 @@ async fn show(seconds: u64) -> Result<Summary, Failure> {
     redis.kill().await?;
     let moments = Moments {
         killed_ms: killed.as_secs_f64() * 1e3,
+        dead_ms: dead.as_secs_f64() * 1e3,
         restarted_ms: restarted.as_secs_f64() * 1e3,
     };
     Ok(Summary { seconds, moments, levels, asked_while_dead, orders_kept, visits })

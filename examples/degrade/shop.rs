@@ -85,8 +85,9 @@ impl Shop {
             .with_classifier(RedisClassifier)
             .with_request_rule(is_read as fn(&redis::Cmd) -> bool)
             .with_circuit_breaker(breaker)
-            .with_attempt_timeout(Duration::from_millis(300))
-            .with_total_timeout(Duration::from_secs(1))
+            // A dead store refuses at once; these are for one that hangs, and a machine that is only busy is not.
+            .with_attempt_timeout(Duration::from_secs(2))
+            .with_total_timeout(Duration::from_secs(4))
             .build()?;
         let store = BoxCloneSyncService::new(layer.layer(redis_line::client(redis.port())));
 

@@ -19,7 +19,7 @@ const POSTS: f64 = 0.2;
 /// Between two waves of a storm.
 const WAVE: Duration = Duration::from_secs(2);
 /// How long calls may still run when the last one has arrived.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

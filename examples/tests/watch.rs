@@ -19,7 +19,7 @@ async fn every_fault_is_seen_in_time_and_nothing_else() {
     let program = build("watch");
     let (summary, ..) = drill::run(&program, |_| Vec::new(), DEADLINE, not_held).await;
     let claims = claims(&summary);
-    assert_eq!(claims.len(), 19, "{:?}", claims.iter().map(|it| &it.text).collect::<Vec<_>>());
+    assert_eq!(claims.len(), 23, "{:?}", claims.iter().map(|it| &it.text).collect::<Vec<_>>());
 }
 
 /// The claims that are broken.
@@ -35,7 +35,7 @@ fn good() -> Summary {
         suspected_after: Some(100.0),
         noticed_after: Some(300.0),
         state: "Failed".to_owned(),
-        reason: if kind == Kind::Killed { "Connection refused" } else { "no answer within 400ms" }
+        reason: if kind == Kind::Killed { "Connection refused" } else { "no answer within 1.5s" }
             .to_owned(),
         mended: 2_000.0,
         recovered_after: Some(200.0),
@@ -57,7 +57,12 @@ fn broken(spoil: impl Fn(&mut Summary)) -> usize {
 fn each_shortcoming_breaks_a_claim() {
     assert_eq!(broken(|_| ()), 0);
     assert_eq!(broken(|it| it.faults[0].noticed_after = None), 1);
-    assert_eq!(broken(|it| it.faults[0].noticed_after = Some(1_001.0)), 1);
+    assert_eq!(broken(|it| it.faults[0].noticed_after = Some(3_001.0)), 1);
+    let first = |it: &mut Summary, count, ms| {
+        it.faults.iter_mut().step_by(2).take(count).for_each(|it| it.noticed_after = Some(ms));
+    };
+    assert_eq!(broken(|it| first(it, 1, 1_001.0)), 0);
+    assert_eq!(broken(|it| first(it, 2, 1_001.0)), 1);
     assert_eq!(broken(|it| it.faults[1].state = "Unhealthy".to_owned()), 1);
     assert_eq!(broken(|it| it.faults[2].recovered_after = None), 1);
     assert_eq!(broken(|it| it.faults[3].reason.clear()), 1);

@@ -24,18 +24,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use salve_health::{Config, Handle};
-use tokio::time::{Instant, sleep};
+use salve_health::{Config, Handle, State};
+use tokio::time::Instant;
 
-use crate::seen::Seen;
+use crate::seen::{Change, Seen};
 use crate::summary::{Fault, Kind, Summary, claims};
 use crate::watched::Watched;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// How long each fault lasts, and each peace after it.
-const FAULT: Duration = Duration::from_millis(2_200);
-const PEACE: Duration = Duration::from_millis(1_300);
+/// A fault, and the peace after it, last until they are seen, which is given up after this.
+const NEVER: Duration = Duration::from_secs(10);
+/// And then so much longer, in which nothing else is to be seen.
+const CALM: Duration = Duration::from_millis(500);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -90,13 +91,14 @@ async fn show() -> Result<Summary, Failure> {
             seen.tell(&format!("{name} is {kind}"));
             let happened = start.elapsed();
             server.break_down(kind).await?;
-            sleep(FAULT).await;
-            let during = seen.of_target(name, happened);
+            let failed = |it: &[Change]| it.iter().any(|it| it.to == State::Failed);
+            let during = seen.until(name, happened, failed).await;
             server.mend(kind).await?;
             let mended = start.elapsed();
             seen.tell(&format!("{name} is back"));
-            sleep(PEACE).await;
-            let after = seen.of_target(name, happened);
+            let healthy =
+                |it: &[Change]| it[during.len()..].iter().any(|it| it.to == State::Healthy);
+            let after = seen.until(name, happened, healthy).await;
             faults.push(Fault::compare(name, kind, happened, mended, &during, &after));
         }
     }

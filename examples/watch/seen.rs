@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use salve_core::{Told, clock};
 use salve_health::{Event, Handle, State};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::{CALM, NEVER};
 
 /// One change of a state.
 #[derive(Clone, Debug)]
@@ -50,8 +52,27 @@ impl Seen {
         println!("{:>6.2}  {what}", self.start.elapsed().as_secs_f64());
     }
 
+    /// The changes of one target since then, in order, as they are some time after they are `enough`.
+    pub(crate) async fn until(
+        &self,
+        target: &str,
+        since: Duration,
+        enough: impl Fn(&[Change]) -> bool,
+    ) -> Vec<Change> {
+        let all = || self.of_target(target, since);
+        let looked = async {
+            while !enough(&all()) {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        // Without them the summary says that it was never seen.
+        let _ = timeout(NEVER, looked).await;
+        sleep(CALM).await;
+        all()
+    }
+
     /// The changes of one target since then, in order.
-    pub(crate) fn of_target(&self, target: &str, since: Duration) -> Vec<Change> {
+    fn of_target(&self, target: &str, since: Duration) -> Vec<Change> {
         let changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
         changes.iter().filter(|it| it.target == target && it.at >= since).cloned().collect()
     }

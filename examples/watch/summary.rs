@@ -64,26 +64,32 @@ pub(crate) struct Claim {
 const SERVERS: [&str; 4] = ["postgres", "redis", "sshd", "http"];
 
 /// Two runs in a row convict: one begins within 220 ms and the next 110 ms after it has ended, on a tick of 50 ms.
-/// A killed server refuses at once; the rest is for a busy machine.
-const KILLED_WITHIN: f64 = 1_000.0;
-/// Of a stalled one each run takes its 400 ms.
-const STALLED_WITHIN: f64 = 2_000.0;
+/// A killed server refuses at once. That is so of three of four; a busy machine may keep one waiting.
+const KILLED_MOSTLY_WITHIN: f64 = 1_000.0;
+const KILLED_WITHIN: f64 = 3_000.0;
+/// Of a stalled one each run takes its 1,500 ms.
+const STALLED_MOSTLY_WITHIN: f64 = 4_000.0;
+const STALLED_WITHIN: f64 = 6_000.0;
 /// Two runs in a row acquit; one that hung may have to end first.
-const RECOVERED_WITHIN: f64 = 1_200.0;
+const RECOVERED_MOSTLY_WITHIN: f64 = 1_200.0;
+const RECOVERED_WITHIN: f64 = 4_000.0;
 
 pub(crate) fn claims(summary: &Summary) -> Vec<Claim> {
     let mut claims = Vec::new();
     let mut claim = |holds, text: String| claims.push(Claim { text, holds });
     for kind in [Kind::Killed, Kind::Stalled] {
+        let (within, mostly) = match kind {
+            Kind::Killed => (KILLED_WITHIN, KILLED_MOSTLY_WITHIN),
+            Kind::Stalled => (STALLED_WITHIN, STALLED_MOSTLY_WITHIN),
+        };
         for server in SERVERS {
             let happened = |it: &&Fault| it.target == server && it.kind == kind;
             let Some(fault) = summary.faults.iter().find(happened) else {
                 claim(false, format!("{server} was {kind}"));
                 continue;
             };
-            let within = if kind == Kind::Killed { KILLED_WITHIN } else { STALLED_WITHIN };
             claim(
-                fault.noticed_after.is_some_and(|after| after <= within) && fault.state == "Failed",
+                is_within(fault.noticed_after, within) && fault.state == "Failed",
                 format!(
                     "{server} {kind}: noticed within {within} ms: {}, and it is {} then",
                     after(fault.noticed_after),
@@ -91,13 +97,22 @@ pub(crate) fn claims(summary: &Summary) -> Vec<Claim> {
                 ),
             );
             claim(
-                fault.recovered_after.is_some_and(|after| after <= RECOVERED_WITHIN),
+                is_within(fault.recovered_after, RECOVERED_WITHIN),
                 format!(
                     "{server} back: noticed within {RECOVERED_WITHIN} ms: {}",
                     after(fault.recovered_after)
                 ),
             );
         }
+        let faults = || summary.faults.iter().filter(|it| it.kind == kind);
+        let noticed = faults().filter(|it| is_within(it.noticed_after, mostly)).count();
+        claim(noticed >= 3, format!("{kind}: noticed within {mostly} ms, of 4: {noticed}"));
+        let within = RECOVERED_MOSTLY_WITHIN;
+        let noticed = faults().filter(|it| is_within(it.recovered_after, within)).count();
+        claim(
+            noticed >= 3,
+            format!("{kind} and back: noticed within {within} ms, of 4: {noticed}"),
+        );
     }
     let refused =
         |it: &&Fault| it.kind == Kind::Killed && it.reason.to_lowercase().contains("refused");
@@ -113,6 +128,10 @@ pub(crate) fn claims(summary: &Summary) -> Vec<Claim> {
         format!("of {} changes of state, all belong to a fault: {explained}", summary.changes),
     );
     claims
+}
+
+fn is_within(after: Option<f64>, ms: f64) -> bool {
+    after.is_some_and(|after| after <= ms)
 }
 
 fn after(ms: Option<f64>) -> String {

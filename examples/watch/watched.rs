@@ -19,8 +19,8 @@ pub(crate) const NAMES: [&str; 4] = ["postgres", "redis", "sshd", "http"];
 /// How often a target is looked at that is well, and that is not.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(200);
 const SOON: Duration = Duration::from_millis(100);
-/// How long a run may take. A stalled server costs that much a run.
-const TIMEOUT: Duration = Duration::from_millis(400);
+/// How long a run may take. A stalled server costs that much a run; one on a busy machine needs some of it.
+const TIMEOUT: Duration = Duration::from_millis(1_500);
 
 /// One server with its name and its folder.
 pub(crate) struct Watched {

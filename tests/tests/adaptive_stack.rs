@@ -47,6 +47,13 @@ fn reason<T>(result: Result<T, Error<String>>) -> Option<Reason> {
 
 #[tokio::test(start_paused = true)]
 async fn the_dead_are_hardly_called_and_come_back_without_a_threshold_being_set() {
+    for seed in 0..8 {
+        fastrand::seed(seed);
+        the_dead_are_hardly_called(seed).await;
+    }
+}
+
+async fn the_dead_are_hardly_called(seed: u64) {
     let (layer, handle) =
         stack("inventory").with_request_rule(Repeatable).adaptive().build().unwrap();
     let dependency = Dependency::default();
@@ -67,20 +74,27 @@ async fn the_dead_are_hardly_called_and_come_back_without_a_threshold_being_set(
     tokio::time::sleep(2_000 * MS).await;
     assert!(handle.adaptive().unwrap().status().dead);
     let into_the_dead = dependency.calls.load(Ordering::Relaxed);
-    assert!(into_the_dead < 60, "{into_the_dead} of 200 calls were sent to what was down");
+    assert!(into_the_dead < 60, "{seed}: {into_the_dead} of 200 calls were sent to what was down");
     dependency.set_down(false);
     let mut served = 0;
     for (nth, call) in calls.into_iter().enumerate() {
         // Those who came within their patience before it was up again are served too.
         served += u32::from(call.await.unwrap() && nth >= 200);
     }
-    assert!(served >= 195, "{served} of 200 were served once it was up");
+    assert!(served >= 195, "{seed}: {served} of 200 were served once it was up");
     assert!(handle.retry().is_none() && handle.circuit_breaker().is_none());
     assert_eq!(handle.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fallback_answers_for_what_it_refuses_and_a_full_rate_is_no_failure_to_it() {
+    for seed in 0..8 {
+        fastrand::seed(seed);
+        a_fallback_answers(seed).await;
+    }
+}
+
+async fn a_fallback_answers(seed: u64) {
     let value = fallback::Alternative::value("none", 0);
     let chain = fallback::Chain::new(fallback::Config::default(), [value]).unwrap();
     let quota = rate_limit::Quota::per_second(10).with_burst(10);
@@ -102,7 +116,7 @@ async fn a_fallback_answers_for_what_it_refuses_and_a_full_rate_is_no_failure_to
     }
     assert_eq!(served + replaced, 100);
     assert_eq!(served, dependency.calls.load(Ordering::Relaxed));
-    assert!((10..=21).contains(&served), "{served} served at 10 a second within a second");
+    assert!((10..=21).contains(&served), "{seed}: {served} served at 10 a second within a second");
     assert!(!handle.adaptive().unwrap().status().dead);
 }
 

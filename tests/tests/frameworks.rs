@@ -140,7 +140,9 @@ async fn a_tonic_client() {
     }
     assert_eq!((breaker.state(), breaker.counts().successes), (State::Closed, 1));
 
-    server.shutdown_background();
+    // Until nothing of it is left that could answer once more.
+    let shut = || server.shutdown_timeout(std::time::Duration::from_secs(20));
+    within(tokio::task::spawn_blocking(shut)).await.unwrap();
     while breaker.state() == State::Closed {
         let status = within(client.check(ask(""))).await.unwrap_err();
         assert_ne!(status.code(), tonic::Code::Ok);

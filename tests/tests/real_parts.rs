@@ -32,7 +32,7 @@ const fn ms(ms: u64) -> Duration {
 
 /// The rules of a healer that has a second where others have a minute.
 fn policy(kind: Kind) -> Policy {
-    let step = Step::new("repair").verified_within(ms(5_000)).with_attempts(2);
+    let step = Step::new("repair").verified_within(ms(20_000)).with_attempts(2);
     let mut policy = Policy::default().with_strategy(Strategy::new(kind).then(step));
     policy.soak = ms(300);
     policy.aftermath = ms(500);
@@ -61,7 +61,7 @@ impl Stage {
             .with_interval(ms(200))
             .with_unhealthy_interval(ms(150))
             .with_timeout(ms(3_000), Status::Fail)
-            .with_stale_after(ms(8_000))
+            .with_stale_after(ms(15_000))
             .with_thresholds(2, 2)
             .with_grace(Duration::ZERO);
         health.register(target, check).unwrap();
@@ -82,7 +82,7 @@ impl Stage {
     }
 
     async fn reaches(&self, what: &str, is_so: impl Fn() -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !is_so() {
             let state = self.healer.state();
             let open: Vec<_> = state.incidents().collect();
@@ -194,8 +194,9 @@ async fn a_stuck_worker_is_ended_by_pid_and_start_and_started_anew() {
     let own = TempDir::new().unwrap();
     let config = BeatConfig::default()
         .with_expected(ms(100))
-        .with_pause(ms(400))
-        .with_silence(ms(1_000))
+        // A worker that gets no processor for a while is not stuck.
+        .with_pause(ms(3_000))
+        .with_silence(ms(6_000))
         .with_looked_at_every(ms(200));
     let heart = Heartbeat::new(config).unwrap();
     let first = worker(&heart).unwrap();
@@ -252,7 +253,7 @@ async fn a_full_file_system_is_cleaned_up() {
     let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
     let namespaces = if is_root { "-m" } else { "-Urm" };
     let ran = tokio::process::Command::new("timeout")
-        .args(["-s", "KILL", "60", "unshare", namespaces, "--"])
+        .args(["-s", "KILL", "150", "unshare", namespaces, "--"])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "a_full_file_system_is_cleaned_up", "--nocapture"])
         .env(FOLDER, dir.path())

@@ -23,7 +23,9 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
 use support::{origin, within};
 
-const SHORT: Duration = Duration::from_millis(200);
+/// A limit that is to be run into, and one that is not, however busy the machine is.
+const SHORT: Duration = Duration::from_millis(400);
+const LONG: Duration = Duration::from_secs(10);
 
 /// A stack that tries three times without waiting and opens at the third failure.
 fn quick() -> Stack<StatusClassifier, IdempotentRequests> {
@@ -33,7 +35,7 @@ fn quick() -> Stack<StatusClassifier, IdempotentRequests> {
         .with_request_rule(IdempotentRequests)
         .with_retry(retry::Config::default().with_backoff(Backoff::none()))
         .with_circuit_breaker(breaker)
-        .with_attempt_timeout(SHORT)
+        .with_attempt_timeout(LONG)
 }
 
 fn retries(handle: &StackHandle) -> u64 {
@@ -48,8 +50,7 @@ fn breaker(handle: &StackHandle) -> &circuit_breaker::Handle {
 async fn a_reqwest_client() {
     let (address, told) = origin(|router| router).await;
     let (layer, handle) = quick().with_cloner(reqwest::Request::try_clone).build().unwrap();
-    let guard = GuardBodyLayer::new("origin").with_idle_limit(SHORT / 2);
-    let mut client = layer.layer(guard.layer(reqwest::Client::new()));
+    let mut client = layer.layer(GuardBodyLayer::new("origin").layer(reqwest::Client::new()));
     let request = |method, path: &str| {
         reqwest::Request::new(method, format!("http://{address}{path}").parse().unwrap())
     };
@@ -70,8 +71,10 @@ async fn a_reqwest_client() {
     assert_eq!(handle.bulkhead().unwrap().status().in_use, 0);
 
     // A body that stalls ends, says why, and is a failure of the origin.
-    let failures = breaker(&handle).counts().failures;
+    let guard = GuardBodyLayer::new("origin").with_idle_limit(SHORT);
+    let mut client = layer.layer(guard.layer(reqwest::Client::new()));
     let answer = within(client.call(request(Method::GET, "/stalls"))).await.unwrap();
+    let failures = breaker(&handle).counts().failures;
     let stalled = within(answer.text()).await.unwrap_err();
     let mut causes = std::iter::successors(stalled.source(), |&cause| cause.source());
     let reason = causes.find_map(|cause| match cause.downcast_ref::<Error<reqwest::Error>>() {
@@ -82,7 +85,9 @@ async fn a_reqwest_client() {
     assert_eq!(breaker(&handle).counts().failures, failures + 1);
 
     // What is too slow is given up three times, which opens the breaker.
-    breaker(&handle).reset();
+    let impatient = quick().with_cloner(reqwest::Request::try_clone).with_attempt_timeout(SHORT);
+    let (layer, handle) = impatient.build().unwrap();
+    let mut client = layer.layer(GuardBodyLayer::new("origin").layer(reqwest::Client::new()));
     let slow = within(client.call(request(Method::GET, "/slow"))).await.unwrap_err();
     assert!(
         matches!(&slow, Error::Rejected(it) if it.reason() == Reason::AttemptTimeout),
@@ -91,7 +96,7 @@ async fn a_reqwest_client() {
     assert_eq!(breaker(&handle).state(), State::Open);
     let refused = within(client.call(request(Method::GET, "/"))).await.unwrap_err();
     assert!(matches!(refused, Error::Rejected(it) if it.reason() == Reason::Unavailable));
-    assert_eq!(handle.close(SHORT).await, 0);
+    assert_eq!(handle.close(LONG).await, 0);
 }
 
 #[tokio::test]
@@ -120,7 +125,8 @@ async fn an_axum_server() {
     let (layer, handle) = stack("server")
         .with_classifier(StatusClassifier)
         .without_retry()
-        .with_total_timeout(2 * SHORT)
+        // Long enough that somebody comes meanwhile.
+        .with_total_timeout(LONG / 2)
         .without_attempt_timeout()
         .with_bulkhead(bulkhead::Config::default().with_places(1))
         .build()
@@ -150,7 +156,7 @@ async fn an_axum_server() {
     assert_eq!(status(within(get("/")).await), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(status(within(slow).await.unwrap()), StatusCode::GATEWAY_TIMEOUT);
     assert_eq!(status(within(get("/")).await), StatusCode::OK);
-    assert_eq!(within(handle.close(SHORT)).await, 0);
+    assert_eq!(within(handle.close(LONG)).await, 0);
     assert_eq!(status(within(get("/")).await), StatusCode::SERVICE_UNAVAILABLE);
 }
 

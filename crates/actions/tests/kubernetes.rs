@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 /// Whatever takes longer hangs.
 async fn soon<T>(work: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(10), work).await.expect("an end in time")
+    timeout(Duration::from_secs(60), work).await.expect("an end in time")
 }
 
 async fn client(server: &Kubernetes) -> kube::Client {

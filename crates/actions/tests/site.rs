@@ -13,28 +13,23 @@ use order::{begun, order};
 use salve_actions::command::Program;
 use salve_actions::http::Config as Http;
 use salve_actions::site::Site;
-use salve_actions::systemd::Config as Unit;
-use salve_healer::Action;
+use salve_actions::systemd::{Config as Unit, Job, UnitJob};
+use salve_healer::{Action, Verdict};
 use salve_testkit::servers::Systemd;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 #[tokio::test]
 async fn a_site_is_recovered_step_by_step_and_no_further_than_what_fails() {
     let dir = tempfile::tempdir().unwrap();
     let (root, log) = (dir.path().join("www/shop"), dir.path().join("log"));
-    let line =
-        |word: &str| format!("/bin/sh -c 'echo {word} >> {}; exec sleep 1000'", log.display());
+    let says = |word: &str| format!("/bin/sh -c 'echo {word} >> {}'", log.display());
+    // It has said so when it counts as started.
+    let service =
+        |word: &str| format!("[Service]\nExecStartPre={}\nExecStart=/bin/sleep 1000\n", says(word));
     let units = [
-        ("workers.service", format!("[Service]\nExecStart={}\n", line("workers"))),
-        (
-            "server.service",
-            format!(
-                "[Service]\nExecStart={}\nExecReload=/bin/sh -c 'echo reload >> {}'\n[Install]\n",
-                line("server"),
-                log.display()
-            ),
-        ),
+        ("workers.service", service("workers")),
+        ("server.service", format!("{}ExecReload={}\n", service("server"), says("reload"))),
         ("basic.target", "[Unit]\nWants=dbus.socket server.service\n".to_owned()),
     ];
     let units: Vec<(&str, &str)> =
@@ -61,10 +56,17 @@ async fn a_site_is_recovered_step_by_step_and_no_further_than_what_fails() {
     let good = recovery("/", "/bin/true");
     assert!(good.meta().idempotent && good.meta().restarts && !good.meta().reversible);
     let fresh = order(&good);
+    let server = UnitJob::new("look", Job::Start, unit("server.service")).unwrap();
+    let up = async {
+        while server.verify(&fresh).await != Some(Verdict::Recovered) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), up).await.expect("the server starts");
     let before = good.capture(&fresh).await.unwrap();
     let order = begun(&fresh, before);
     let execute = async |action: &dyn Action| {
-        timeout(Duration::from_secs(30), action.execute(&order)).await.expect("an end in time")
+        timeout(Duration::from_secs(60), action.execute(&order)).await.expect("an end in time")
     };
     let missing = execute(&good).await.unwrap_err();
     assert_eq!(missing.why, format!("look_for_folder: {} is no folder", root.display()));

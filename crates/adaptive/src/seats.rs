@@ -1,9 +1,11 @@
 //! What a controller has said to calls that have not heard it yet.
 
+use std::collections::HashMap;
 use std::task::Waker;
 
+use foldhash::fast::RandomState;
 use salve_core::{Moment, Reason, clock};
-use slotmap::{DefaultKey, SecondaryMap};
+use slotmap::DefaultKey;
 
 use crate::call::{Act, AttemptId, CallId, Ended};
 use crate::config::Config;
@@ -13,7 +15,9 @@ use crate::controller::Controller;
 #[derive(Debug)]
 pub(crate) struct Seats {
     pub(crate) controller: Controller,
-    seats: SecondaryMap<DefaultKey, Seat>,
+    /// By the whole key: a call that the controller has ended may hear of it when its slot there has long gone to
+    /// another.
+    seats: HashMap<DefaultKey, Seat, RandomState>,
     pub(crate) config: Config,
     /// Whether it takes no new calls.
     pub(crate) closed: bool,
@@ -69,7 +73,7 @@ impl Seats {
     pub(crate) fn new(controller: Controller, config: &Config) -> Self {
         Self {
             controller,
-            seats: SecondaryMap::with_capacity(places(config)),
+            seats: HashMap::with_capacity_and_hasher(places(config), RandomState::default()),
             config: config.clone(),
             closed: false,
             ticks_at: None,
@@ -78,18 +82,18 @@ impl Seats {
 
     /// Follows new settings, with memory for as many seats as there may be calls.
     pub(crate) fn reconfigure(&mut self, config: Config) {
-        self.seats.set_capacity(places(&config));
+        self.seats.reserve(places(&config).saturating_sub(self.seats.len()));
         self.config = config;
     }
 
-    /// The seat of a call, which gets one if it has none; none of a call that is long over.
-    pub(crate) fn seat(&mut self, call: CallId) -> Option<&mut Seat> {
-        Some(self.seats.entry(call.0)?.or_default())
+    /// The seat of a call, which gets one if it has none, and keeps it until it leaves.
+    pub(crate) fn seat(&mut self, call: CallId) -> &mut Seat {
+        self.seats.entry(call.0).or_default()
     }
 
     /// Puts an act into the seat it is for, and returns who is to be woken for it.
     pub(crate) fn put(&mut self, act: Act) -> Option<Waker> {
-        if let Some(seat) = self.seats.get_mut(act.call().0) {
+        if let Some(seat) = self.seats.get_mut(&act.call().0) {
             seat.put(act);
             return seat.waker.take();
         }
@@ -101,7 +105,7 @@ impl Seats {
     }
 
     pub(crate) fn say(&mut self, call: CallId) -> Said {
-        let Some(seat) = self.seats.get_mut(call.0) else { return Said::Nothing };
+        let Some(seat) = self.seats.get_mut(&call.0) else { return Said::Nothing };
         match seat.sends.iter_mut().find_map(Option::take) {
             Some(attempt) => Said::Send(attempt),
             None => seat.end.map_or(Said::Nothing, Said::End),
@@ -110,7 +114,7 @@ impl Seats {
 
     /// Gives the seat up, with attempts that nobody has heard of.
     pub(crate) fn leave(&mut self, call: CallId, now: Moment) {
-        let Some(seat) = self.seats.remove(call.0) else { return };
+        let Some(seat) = self.seats.remove(&call.0) else { return };
         for unheard in seat.sends.into_iter().flatten() {
             self.controller.ended(unheard, Ended::Cancelled, now);
         }

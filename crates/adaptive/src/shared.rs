@@ -113,9 +113,7 @@ impl Shared {
         let said = seats.say(call);
         if said == Said::Nothing {
             let seat = seats.seat(call);
-            if let Some(seat) = seat
-                && !seat.waker.as_ref().is_some_and(|known| known.will_wake(waker))
-            {
+            if !seat.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
                 seat.waker = Some(waker.clone());
             }
         }

@@ -47,7 +47,7 @@ async fn ask(client: &mut TcpStream, bytes: usize) -> Duration {
 }
 
 async fn within<T>(work: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(20), work).await.expect("the test takes far less than 20 s")
+    timeout(Duration::from_secs(60), work).await.expect("the test takes far less than a minute")
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn data_comes_late_slowly_and_in_slices_and_well_again() {
             proxy.arm(minute(), toxics).unwrap();
             let took = ask(&mut client, 1_000).await;
             assert!(took >= ms(least), "{toxics:?} took {took:?}");
-            assert!(took < ms(5_000), "{toxics:?} took {took:?}");
+            assert!(took < ms(15_000), "{toxics:?} took {took:?}");
             assert!(handle.disarm());
         }
         ask(&mut client, 100_000).await;
@@ -86,9 +86,10 @@ async fn what_is_held_comes_when_the_fault_is_taken_back_or_its_time_is_over() {
         client.read_exact(&mut answer).await.unwrap();
         assert!(matches!(proxy.arm(minute(), hold), Err(ArmError::Halted)));
         handle.allow();
+        let began = Instant::now();
         proxy.arm(Arming::new("ada", "a short one", ms(400)), hold).unwrap();
-        let took = ask(&mut client, 10).await;
-        assert!(took >= ms(250), "{took:?}");
+        ask(&mut client, 10).await;
+        assert!(began.elapsed() >= ms(400), "{:?}", began.elapsed());
     })
     .await;
 }
@@ -118,12 +119,14 @@ async fn connections_are_closed_after_a_time_old_and_new() {
     within(async {
         let (proxy, handle, mut client) = echo().await;
         let timeout = Toxics { hold: true, close_after: Some(ms(300)), ..Toxics::default() };
+        let mut began = Instant::now();
         proxy.arm(minute(), timeout).unwrap();
         for _ in 0..2 {
-            let began = Instant::now();
-            client.write_all(&[7; 10]).await.unwrap();
+            // It may be closed already, where this comes late.
+            let _ = client.write_all(&[7; 10]).await;
             assert!(matches!(client.read(&mut [0; 10]).await, Ok(0) | Err(_)));
-            assert!(began.elapsed() >= ms(250), "{:?}", began.elapsed());
+            assert!(began.elapsed() >= ms(300), "{:?}", began.elapsed());
+            began = Instant::now();
             client = TcpStream::connect(proxy.address()).await.unwrap();
         }
         assert_eq!(proxy.resets(), 0);

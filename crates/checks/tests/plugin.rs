@@ -77,7 +77,7 @@ async fn plugins_of_debian_watch_real_servers() {
     let mut sshd = Sshd::start(dir.path(), "sshd").await.unwrap();
     let port = sshd.port().to_string();
     let ssh = || {
-        let args = ["-t", "5", "-p", &port, "127.0.0.1"];
+        let args = ["-t", "20", "-p", &port, "127.0.0.1"];
         found(Config::new(of_debian("check_ssh")).with_args(args).with_value("time"))
     };
     let up = ssh().await;
@@ -128,7 +128,7 @@ fn lives(pid: &str) -> bool {
 }
 
 async fn is_gone(pid: &str) -> bool {
-    for _ in 0..100 {
+    for _ in 0..600 {
         if !lives(pid) {
             return true;
         }
@@ -166,7 +166,7 @@ async fn a_run_that_is_dropped_kills_all_that_the_plugin_started() {
 async fn what_a_plugin_leaves_behind_neither_delays_it_nor_lives_on() {
     let dir = tempfile::tempdir().unwrap();
     let text = "sleep 600 & echo $! > $0.pid; echo done; exit 1";
-    let finding = timeout(Duration::from_secs(10), found(script(dir.path(), text))).await;
+    let finding = timeout(DEADLINE, found(script(dir.path(), text))).await;
     assert_eq!(finding.expect("in time"), Finding::warn("done"));
     let pid = std::fs::read_to_string(dir.path().join("plugin.pid")).unwrap();
     assert!(is_gone(&pid).await, "{pid} still lives");

@@ -96,8 +96,9 @@ fn config(folder: &Path) -> SqliteConfig {
 /// Heals until the incident has ended or a person is called. The target works once the effect was applied.
 async fn heal(folder: PathBuf, idempotent: bool) {
     let mut policy = Policy::default();
+    // What is proved late, as on a slow disk, is not to be tried again: an effect more would say nothing.
     let step =
-        Step::new("charge").with_attempts(3).verified_within(ms(300)).with_timeout(ms(5_000));
+        Step::new("charge").with_attempts(3).verified_within(ms(5_000)).with_timeout(ms(20_000));
     policy = policy.with_strategy(Strategy::new(Kind::Service).then(step));
     policy.soak = ms(30);
     policy.calm.cooldown = Duration::ZERO;
@@ -161,7 +162,7 @@ fn run(folder: &Path, idempotent: bool, dies: Option<&str>) -> Output {
     // What hangs is ended by `timeout`, which is part of every system.
     let child = command(folder, idempotent);
     let mut limited = Command::new("timeout");
-    limited.args(["-s", "KILL", "30"]).arg(child.get_program()).args(child.get_args());
+    limited.args(["-s", "KILL", "60"]).arg(child.get_program()).args(child.get_args());
     for (name, value) in child.get_envs() {
         match value {
             Some(value) => limited.env(name, value),

@@ -56,6 +56,7 @@ impl Place {
         SqliteConfig::new(self.file())
             .with_head(self.0.path().join("head.json"))
             .with_verifier(key())
+            .with_busy_timeout(Duration::from_secs(10))
     }
 
     fn open(&self) -> Result<SqliteJournal, JournalError> {
@@ -75,7 +76,7 @@ impl Place {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), closes).await.expect("it closes in time");
+        tokio::time::timeout(Duration::from_secs(60), closes).await.expect("it closes in time");
     }
 
     fn meddle(&self, sql: &str) {

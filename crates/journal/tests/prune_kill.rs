@@ -12,7 +12,7 @@ use salve_healer::{BoxFuture, Condition, Fact, Journal, Record, State, Target, T
 use salve_journal::prune::{HmacKey, Pruning, Signature, Signer};
 use salve_journal::{SqliteConfig, SqliteJournal};
 use tokio::process::{Child, Command};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 const FOLDER: &str = "PRUNE_FOLDER";
 const SIGNS_UNTIL: &str = "PRUNE_SIGNS_UNTIL";
@@ -103,16 +103,22 @@ async fn found(folder: &Path) -> (u64, u64) {
     (removed, head.seq)
 }
 
-/// Waits until a child has written, and kills it some time after that.
-async fn kill(mut child: Child, head: &Path, wait: Duration) {
-    let before = std::fs::read(head).ok();
-    let writes = async {
+/// Waits until a child has written twice, and so has pruned between, and kills it so many rounds of its work later.
+async fn kill(mut child: Child, head: &Path, rounds: f64) {
+    let writes = async || {
+        let before = std::fs::read(head).ok();
         while std::fs::read(head).ok() == before {
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(Duration::from_secs(20), writes).await.expect("the child writes in time");
-    sleep(wait).await;
+    let both = async {
+        writes().await;
+        let first = Instant::now();
+        writes().await;
+        first.elapsed()
+    };
+    let takes = timeout(Duration::from_secs(60), both).await.expect("the child writes in time");
+    sleep(takes.mul_f64(rounds)).await;
     child.kill().await.expect("it runs");
 }
 
@@ -124,7 +130,7 @@ async fn killed_at_any_moment_it_has_pruned_everything_or_nothing() {
     for round in 0..20 {
         let child = spawn(folder.path()).spawn().expect("it starts");
         // Uneven steps over some rounds of writing and pruning.
-        kill(child, &head, Duration::from_micros(round * 1_730)).await;
+        kill(child, &head, f64::from(round) * 0.17).await;
         let (pruned, end) = found(folder.path()).await;
         assert!(pruned >= removed && end > last, "{pruned} {removed} {end} {last}");
         (removed, last) = (pruned, end);
@@ -137,7 +143,7 @@ async fn a_death_while_it_is_signed_removes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     // Nothing is old the first time, so its second signature is that of the third pruning.
     let mut child = spawn(folder.path()).env(SIGNS_UNTIL, "2").spawn().expect("it starts");
-    let died = timeout(Duration::from_secs(20), child.wait()).await.expect("it ends in time");
+    let died = timeout(Duration::from_secs(60), child.wait()).await.expect("it ends in time");
     assert!(!died.expect("a status").success());
     assert_eq!(found(folder.path()).await, (24, 75));
 }

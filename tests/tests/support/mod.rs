@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 
 /// Fails the test if `work` takes unreasonably long.
 pub(crate) async fn within<T>(work: impl IntoFuture<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), work).await.expect("the test's deadline")
+    tokio::time::timeout(Duration::from_secs(60), work).await.expect("the test's deadline")
 }
 
 /// What a server was told, and what it has seen.

@@ -11,7 +11,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::cgroup::Cgroup;
-use super::{Process, find};
+use super::{Process, UP_WITHIN, find};
 
 /// The image that every engine here has: `/bin/sh` and `/bin/sleep` of this machine.
 const IMAGE: &str = "salve-test:1";
@@ -52,7 +52,7 @@ impl Docker {
         let (stdin, stdout) = (Stdio::null(), Stdio::null());
         let process = Process::spawn(OsStr::new("sh"), &args, stdin, stdout, log.into())?;
         let mut docker = Self { process, _cgroup: cgroup, client, dir };
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + UP_WITHIN;
         while docker.ask(&["version"]).await.is_err() {
             if docker.process.has_ended() || Instant::now() >= deadline {
                 let log = fs::read_to_string(docker.dir.join("log"))?;

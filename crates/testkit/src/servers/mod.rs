@@ -11,6 +11,7 @@ mod systemd;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -24,6 +25,9 @@ pub use systemd::Systemd;
 /// Linux hands out 32768..=60999 to outgoing connections. A port from there could be taken while a
 /// server is dead, even by a client that thereby connects to itself.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// A server that is not up by then never will be. One second is usual; a machine may be busy.
+const UP_WITHIN: Duration = Duration::from_secs(60);
 
 /// A port of loopback that nobody listens on.
 ///

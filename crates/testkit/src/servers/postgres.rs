@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Process, find, free_port};
+use super::{Process, UP_WITHIN, find, free_port};
 
 /// As whom it runs where this program is root, which it refuses to be.
 const USER: &str = "postgres";
@@ -53,7 +53,7 @@ impl Postgres {
         let mut args: Vec<OsString> = words.map(OsString::from).into();
         args.extend(["--locale=C".into(), "-D".into(), data.clone().into()]);
         let mut made = Process::spawn_as(USER, initdb.as_os_str(), &args, Stdio::inherit())?;
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + UP_WITHIN;
         while !made.has_ended() && Instant::now() < deadline {
             sleep(Duration::from_millis(20)).await;
         }
@@ -82,7 +82,7 @@ impl Postgres {
         let log_file = self.dir.with_extension("log");
         let log = File::options().create(true).append(true).open(&log_file)?;
         let mut process = Process::spawn_as(USER, self.program.as_os_str(), &args, log.into())?;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + UP_WITHIN;
         while !timeout(Duration::from_secs(1), accepts(self.port)).await.is_ok_and(|it| it.is_ok())
         {
             if process.has_ended() || Instant::now() >= deadline {

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Process, find, free_port};
+use super::{Process, UP_WITHIN, find, free_port};
 
 /// Connections that may be logging in at one time; the server drops every further one at once.
 /// Three operations per host stay below it, whatever arrives.
@@ -27,7 +27,6 @@ pub struct Sshd {
     dir: PathBuf,
     port: u16,
     user: String,
-    _privileges: PrivilegeSeparation,
 }
 
 impl Sshd {
@@ -38,7 +37,7 @@ impl Sshd {
     /// If there is no `sshd`, with the package that brings it, or it does not come up.
     pub async fn start(dir: &Path, name: &str) -> io::Result<Self> {
         let program = find("sshd", "openssh-server")?;
-        let privileges = PrivilegeSeparation::prepare()?;
+        prepare_privilege_separation()?;
         let dir = dir.join(name);
         fs::create_dir(&dir)?;
         let user = output_of("id", &["-un".as_ref()]).await?;
@@ -52,7 +51,7 @@ impl Sshd {
         let host = fs::read_to_string(dir.join("host.pub"))?;
         fs::write(dir.join("known"), format!("[127.0.0.1]:{port} {host}"))?;
         fs::write(dir.join("config"), config(&dir, port))?;
-        let mut sshd = Self { process: None, program, dir, port, user, _privileges: privileges };
+        let mut sshd = Self { process: None, program, dir, port, user };
         sshd.revive().await?;
         Ok(sshd)
     }
@@ -107,7 +106,7 @@ impl Sshd {
     }
 
     async fn wait_until_up(&mut self) -> io::Result<()> {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + UP_WITHIN;
         loop {
             match timeout(Duration::from_secs(1), banner(self.port)).await {
                 Ok(Ok(banner)) if banner.starts_with("SSH-") => return Ok(()),
@@ -137,28 +136,10 @@ impl Sshd {
     }
 }
 
-/// The directory that a server run by root needs. Removed on drop if it was not there before.
-#[derive(Debug)]
-struct PrivilegeSeparation(Option<&'static Path>);
-
-impl PrivilegeSeparation {
-    fn prepare() -> io::Result<Self> {
-        let dir = Path::new("/run/sshd");
-        if !getuid().is_root() || dir.is_dir() {
-            return Ok(Self(None));
-        }
-        fs::create_dir(dir)?;
-        Ok(Self(Some(dir)))
-    }
-}
-
-impl Drop for PrivilegeSeparation {
-    fn drop(&mut self) {
-        if let Some(dir) = self.0 {
-            // It stays if another server has begun to use it.
-            let _ = fs::remove_dir(dir);
-        }
-    }
+/// Makes the empty directory that every server run by root needs. It stays: another server may need it for
+/// its next connection, and nothing tells us so.
+fn prepare_privilege_separation() -> io::Result<()> {
+    if getuid().is_root() { fs::create_dir_all("/run/sshd") } else { Ok(()) }
 }
 
 /// With a home of its own no shell reads the start-up files of whoever runs this: they may take long,

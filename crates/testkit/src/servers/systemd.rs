@@ -12,7 +12,7 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::cgroup::Cgroup;
-use super::{Process, find};
+use super::{Process, UP_WITHIN, find};
 
 /// Where every distribution keeps it.
 const MANAGER: &str = "/lib/systemd/systemd";
@@ -62,7 +62,7 @@ impl Systemd {
         let args = ["-c".into(), cgroup.script(&then).into()];
         let (stdin, stdout) = (Stdio::null(), Stdio::null());
         let mut process = Process::spawn(OsStr::new("sh"), &args, stdin, stdout, log.into())?;
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + UP_WITHIN;
         let address = format!("unix:path={home}/run/bus");
         while call(&busctl, &address, "get-property", &["Version"]).await.is_err() {
             if process.has_ended() || Instant::now() >= deadline {
@@ -89,7 +89,7 @@ impl Systemd {
     }
 }
 
-/// Asks the manager something, within 2 s.
+/// Asks the manager something, within 10 s.
 async fn call(busctl: &Path, address: &str, method: &str, args: &[&str]) -> io::Result<()> {
     let mut ask = Command::new(busctl);
     ask.arg(format!("--address={address}")).args([
@@ -100,7 +100,7 @@ async fn call(busctl: &Path, address: &str, method: &str, args: &[&str]) -> io::
     ]);
     let asked = ask.args(args).kill_on_drop(true).output();
     let late = |_| io::Error::new(io::ErrorKind::TimedOut, "the manager does not answer");
-    let answer = timeout(Duration::from_secs(2), asked).await.map_err(late)??;
+    let answer = timeout(Duration::from_secs(10), asked).await.map_err(late)??;
     if !answer.status.success() {
         return Err(io::Error::other(String::from_utf8_lossy(&answer.stderr).trim().to_owned()));
     }
