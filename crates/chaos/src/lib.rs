@@ -97,6 +97,7 @@ mod sequential;
 mod service;
 mod shared;
 mod skew;
+mod toxics;
 mod trial;
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
@@ -130,6 +131,7 @@ pub use schedule::Schedule;
 pub use sequential::Harm;
 pub use service::Chaos;
 pub use skew::Skew;
+pub use toxics::{Slices, Toward, Toxic, Toxics};
 pub use trial::Score;
 pub use watch::{Watch, WatchFuture, WatchLayer};
 pub use wire::Wire;
