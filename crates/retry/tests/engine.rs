@@ -12,8 +12,8 @@ fn at(ms: u64) -> Moment {
     Moment::from_nanos((1_000 + ms) * 1_000_000)
 }
 
-fn engine(config: Config, budget: Option<Budget>) -> Engine {
-    Engine::new(&config, budget, 7).unwrap()
+fn engine(config: &Config, budget: Option<Budget>) -> Engine {
+    Engine::new(config, budget, 7).unwrap()
 }
 
 fn steady(attempts: u32) -> Config {
@@ -28,7 +28,7 @@ fn fails(engine: &mut Engine, call: &mut Call, ms: u64) -> Option<Duration> {
 
 #[test]
 fn attempts_and_the_deadline_end_a_call() {
-    let mut engine = engine(steady(3), None);
+    let mut engine = engine(&steady(3), None);
     let mut call = engine.begin(at(1_000), at(0));
     assert_eq!(fails(&mut engine, &mut call, 0), Some(10 * MS));
     assert_eq!(fails(&mut engine, &mut call, 20), Some(10 * MS));
@@ -38,14 +38,14 @@ fn attempts_and_the_deadline_end_a_call() {
     assert_eq!(fails(&mut engine, &mut call, 5), Some(10 * MS));
     assert_eq!(fails(&mut engine, &mut call, 20), None, "it would begin at the deadline");
 
-    let mut total = self::engine(steady(3).with_total_deadline(15 * MS), None);
+    let mut total = self::engine(&steady(3).with_total_deadline(15 * MS), None);
     let mut call = total.begin(at(1_000), at(0));
     assert_eq!(fails(&mut total, &mut call, 6), None, "the call's own deadline is sooner");
 }
 
 #[test]
 fn what_must_not_be_repeated_is_not_and_advice_is_heard() {
-    let mut engine = engine(steady(9), None);
+    let mut engine = engine(&steady(9), None);
     let mut call = engine.begin(Moment::MAX, at(0));
     assert_eq!(engine.failed(&mut call, Outcome::FAILURE, false, at(1)), None);
     assert_eq!(engine.failed(&mut call, Outcome::Success, true, at(1)), None);
@@ -58,7 +58,7 @@ fn what_must_not_be_repeated_is_not_and_advice_is_heard() {
 
 #[test]
 fn the_budget_is_asked_last_and_pays_for_each() {
-    let mut engine = engine(steady(100), Some(Budget::default()));
+    let mut engine = engine(&steady(100), Some(Budget::default()));
     let (mut made, mut call) = (0, engine.begin(Moment::MAX, at(0)));
     while fails(&mut engine, &mut call, 1).is_some() {
         made += 1;
@@ -74,7 +74,7 @@ fn the_budget_is_asked_last_and_pays_for_each() {
 #[test]
 fn the_same_seed_draws_the_same_waits() {
     let waits = || {
-        let mut engine = engine(Config::default(), None);
+        let mut engine = engine(&Config::default(), None);
         let draw = |nth: u64| {
             let mut call = engine.begin(Moment::MAX, at(nth));
             fails(&mut engine, &mut call, nth)
