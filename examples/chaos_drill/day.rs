@@ -200,7 +200,7 @@ fn tried(round: &Round) -> Tried {
     let hypothesis = round.hypothesis.clone();
     Tried {
         name: round.experiment.to_string(),
-        client: report.map_or_else(String::new, |report| report.target.to_string()),
+        client: report.map_or_else(String::new, |report| report.targets[0].name.to_string()),
         hypothesis,
         held: round.has_held(),
         why: report.map_or_else(|| format!("{:?}", round.outcome), |report| report.why()),

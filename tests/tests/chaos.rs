@@ -83,13 +83,14 @@ async fn a_drill_stands_in_the_history_with_its_owner_and_its_report() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
-    let lab = LabConfig::default().with_enabled(true).with_require_approval(false);
+    let lab =
+        LabConfig::default().with_enabled(true).with_most_at_once(10).with_require_approval(false);
     let second = Duration::from_secs(1);
     let spike = Experiment::latency_spike("stock", second, 10 * second)
         .with_steady(Bound::at_most("errors", 0.5))
         .with_owner("eve");
     let report =
-        Lab::new(lab).unwrap().run(&point, spike, vec![Box::new(Calm("calm".into()))]).await;
+        Lab::new(lab).unwrap().run([&point], spike, vec![Box::new(Calm("calm".into()))]).await;
     let report = report.unwrap();
     calls.abort();
     history.flush().await.unwrap();
@@ -146,11 +147,12 @@ async fn a_report_says_whether_the_healer_has_repaired_it_and_how_fast() {
     let find = chaos::repairs(&healer);
     let running = tokio::spawn(driver.run());
 
-    let lab = LabConfig::default().with_enabled(true).with_require_approval(false);
+    let lab =
+        LabConfig::default().with_enabled(true).with_most_at_once(10).with_require_approval(false);
     let lab = Lab::new(lab.with_safe_mode(false)).unwrap();
     let point = Handle::new(chaos::Config::new("stock")).unwrap();
     let spike = Experiment::latency_spike("stock", second, second);
-    let report = lab.run(&point, spike, Vec::new()).await.unwrap();
+    let report = lab.run([&point], spike, Vec::new()).await.unwrap();
     let told = |found: Vec<chaos::experiment::Advice>| {
         found.into_iter().map(|it| format!("{} {}", it.advice, it.evidence)).collect::<Vec<_>>()
     };

@@ -58,6 +58,8 @@ impl Quota {
     /// Rates that still turn away this share of what was turned away before do not help.
     const NO_HELP: f64 = 0.6;
     const USELESS: u32 = 6;
+    /// A quota that let the first rate pass turns away little of so much of it.
+    const FALLEN: f64 = 0.2;
     /// Before the question is asked again.
     const REST: Duration = Duration::from_secs(5);
 
@@ -65,9 +67,14 @@ impl Quota {
         matches!(self.state, State::Testing { .. } | State::Paced { .. })
     }
 
-    /// Whether calls that are turned away may be repeated like any others.
+    /// Whether calls that are turned away may be repeated like any others. While the question is
+    /// asked again, its last answer holds.
     pub(crate) const fn is_elsewhere(&self) -> bool {
-        matches!(self.state, State::Elsewhere { .. })
+        match self.state {
+            State::Elsewhere { .. } => true,
+            State::Noticed { .. } | State::Testing { .. } => self.rests > 0,
+            State::Free | State::Paced { .. } => false,
+        }
     }
 
     /// Starts a second, where a quota has been found.
@@ -143,7 +150,11 @@ impl Quota {
             State::Free if share > Self::MUCH => {
                 State::Noticed { since: now, accepted: 0.0, turned_away: 0.0 }
             }
-            State::Free => State::Free,
+            State::Free => {
+                // That trouble is over, and with it what was found out about it.
+                self.rests = 0;
+                State::Free
+            }
             State::Noticed { since, accepted, turned_away } => {
                 let (lasted, all) = (now.since(since), accepted + turned_away);
                 if lasted < Self::NOTICE || all < Self::FEWEST {
@@ -193,6 +204,11 @@ impl Quota {
                     return self.elsewhere(before, now);
                 }
                 let rate = (rate * over(0.95, window)).max(1.0);
+                // A verdict that chance has brought about would otherwise last as long as chance
+                // keeps helping now and then.
+                if !helps && rate < Self::FALLEN * first {
+                    return self.elsewhere(before, now);
+                }
                 State::Paced { rate, first, share: before, useless }
             }
             State::Elsewhere { share: before, until } => {
@@ -279,6 +295,33 @@ mod tests {
         let by_chance = |_, n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 62 == 0;
         play(&mut clients, 200, 4, by_chance);
         assert!(clients.iter().all(Quota::is_elsewhere), "{clients:?}");
+    }
+
+    /// When the test was made, more was turned away by chance than usually is, so that now less is.
+    #[test]
+    fn a_wrong_verdict_does_not_last() {
+        let state = State::Paced { rate: 60.0, first: 60.0, share: 0.4, useless: 0 };
+        let mut clients = vec![Quota { state, ..Quota::default() }; 40];
+        let by_chance = |_, n: u64| n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 62 == 0;
+        play(&mut clients, 100, 8, by_chance);
+        let wrong = clients.iter().filter(|client| client.is_bound()).count();
+        assert!(wrong <= 4, "{wrong} still save calls for nothing");
+    }
+
+    #[test]
+    fn the_last_answer_holds_until_there_is_another_or_the_trouble_is_over() {
+        let is_elsewhere = |state, rests| Quota { state, rests, ..Quota::default() }.is_elsewhere();
+        let since = Moment::ZERO;
+        let noticed = State::Noticed { since, accepted: 0.0, turned_away: 0.0 };
+        let testing = State::Testing { rate: 9.0, since, share: 0.3, doubt: 0.0 };
+        for asked in [noticed, testing] {
+            assert!(is_elsewhere(asked, 1) && !is_elsewhere(asked, 0), "{asked:?}");
+        }
+        let paced = State::Paced { rate: 9.0, first: 9.0, share: 0.3, useless: 0 };
+        assert!(!is_elsewhere(paced, 1) && !is_elsewhere(State::Free, 1));
+        let mut clients = [Quota { rests: 4, ..Quota::default() }];
+        play(&mut clients, 200, 1, |_, _| false);
+        assert_eq!(clients[0].rests, 0);
     }
 
     /// What says "too many" to all that comes says nothing about a rate.

@@ -15,13 +15,15 @@ pub struct Arming {
     pub(crate) reason: String,
     pub(crate) lasts: Duration,
     pub(crate) rules: Option<Vec<Rule>>,
+    /// Until when, counted from its beginning, it may be put off by whoever armed it.
+    pub(crate) up_to: Option<Duration>,
 }
 
 impl Arming {
     /// Arms with the rules of the settings.
     #[must_use]
     pub fn new(owner: impl Into<String>, reason: impl Into<String>, lasts: Duration) -> Self {
-        Self { owner: owner.into(), reason: reason.into(), lasts, rules: None }
+        Self { owner: owner.into(), reason: reason.into(), lasts, rules: None, up_to: None }
     }
 
     /// Arms with these rules instead of those of the settings.

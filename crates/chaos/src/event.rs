@@ -5,6 +5,7 @@ use std::sync::Arc;
 use salve_core::Moment;
 
 use crate::experiment::{Report, Status};
+use crate::fault::Kind;
 use crate::injected::Injected;
 
 /// Something that happened at a chaos point.
@@ -34,14 +35,21 @@ pub enum Event {
         /// Whether it was only counted.
         shadow: bool,
     },
-    /// An experiment has begun.
+    /// What was to be held could not be, or could not be seen to be taken back.
+    NotHeld {
+        /// The kind of fault.
+        kind: Kind,
+        /// What went wrong.
+        why: String,
+    },
+    /// An experiment has begun. The first of its targets tells.
     ExperimentStarted {
         /// Its name.
         experiment: String,
         /// Who answers for it.
         owner: String,
     },
-    /// An experiment has ended.
+    /// An experiment has ended. The first of its targets tells.
     ExperimentEnded {
         /// Its name.
         experiment: String,

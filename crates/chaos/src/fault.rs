@@ -8,6 +8,7 @@ use salve_core::{Check, ConfigError};
 use crate::latency::Latency;
 use crate::lie::Lie;
 use crate::skew::Skew;
+use crate::toxics::Toxic;
 
 /// A fault: what happens to a call that is struck.
 ///
@@ -20,8 +21,11 @@ use crate::skew::Skew;
 /// | checks, by [`Handle::check`](crate::Handle::check) | `Lie`; waits and failures as well |
 /// | messages, by a [`Wire`](crate::Wire) | `Duplicate`, `Swap`, and `Error`, which loses them |
 /// | clocks, by [`Handle::clock`](crate::Handle::clock) | `Clock` alone |
+/// | connections, by a `proxy::Proxy` | `Socket` alone |
+/// | a process, a folder, the machine, by a `guard::Holder` | `Pause`, `Kill`, `Fill`, `Cpu` and `Memory` |
 ///
-/// What a place cannot do is left undone there, and counted as impossible.
+/// What a place cannot do is left undone there, and counted as impossible. The last two rows are
+/// **held**: they are in force for as long as the point is armed, and their share is one of points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case", deny_unknown_fields))]
@@ -69,6 +73,29 @@ pub enum Fault {
     Lie(Lie),
     /// A clock shows what it is not.
     Clock(Skew),
+    /// Connections are spoilt.
+    Socket(Toxic),
+    /// A process stands still.
+    Pause,
+    /// A process is killed, as the kernel does when memory runs out. Nothing takes that back.
+    Kill,
+    /// The file system of a folder is filled by one file.
+    Fill {
+        /// How many bytes are left; 1 MiB or more.
+        leave: u64,
+        /// How many bytes are taken at most; at least 1.
+        most: u64,
+    },
+    /// Processors are kept busy.
+    Cpu {
+        /// How many; 1 to 1,024.
+        processors: u32,
+    },
+    /// Memory is taken.
+    Memory {
+        /// How many MiB; at least 1.
+        mebibytes: u64,
+    },
 }
 
 /// The kinds of [`Fault`], for lists of what is allowed and for events.
@@ -105,6 +132,18 @@ pub enum Kind {
     Lie,
     /// [`Fault::Clock`].
     Clock,
+    /// [`Fault::Socket`].
+    Socket,
+    /// [`Fault::Pause`].
+    Pause,
+    /// [`Fault::Kill`].
+    Kill,
+    /// [`Fault::Fill`].
+    Fill,
+    /// [`Fault::Cpu`].
+    Cpu,
+    /// [`Fault::Memory`].
+    Memory,
 }
 
 impl Fault {
@@ -135,6 +174,12 @@ impl Fault {
             Self::Swap => Kind::Swap,
             Self::Lie(_) => Kind::Lie,
             Self::Clock(_) => Kind::Clock,
+            Self::Socket(_) => Kind::Socket,
+            Self::Pause => Kind::Pause,
+            Self::Kill => Kind::Kill,
+            Self::Fill { .. } => Kind::Fill,
+            Self::Cpu { .. } => Kind::Cpu,
+            Self::Memory { .. } => Kind::Memory,
         }
     }
 
@@ -151,12 +196,46 @@ impl Fault {
             Self::Latency(latency) | Self::Late(latency) => latency.validate(check),
             Self::Slow(factor) => check.range("fault.slow", *factor, 1.0, 10_000.0),
             Self::Clock(skew) => skew.validate(check),
+            Self::Socket(toxic) => toxic.validate(check),
+            Self::Fill { leave, most } => {
+                check.range("fault.leave", *leave, MIB, u64::MAX)?;
+                check.range("fault.most", *most, 1, u64::MAX)
+            }
+            Self::Cpu { processors } => check.range("fault.processors", *processors, 1, 1_024),
+            Self::Memory { mebibytes } => check.range("fault.mebibytes", *mebibytes, 1, u64::MAX),
             _ => Ok(()),
         }
     }
 }
 
+/// No file system is filled so far that less than this is left.
+const MIB: u64 = 1 << 20;
+
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 20] = [
+        Self::Latency,
+        Self::Late,
+        Self::Slow,
+        Self::Error,
+        Self::Overload,
+        Self::Hang,
+        Self::Stall,
+        Self::Panic,
+        Self::Unready,
+        Self::Corrupt,
+        Self::Duplicate,
+        Self::Swap,
+        Self::Lie,
+        Self::Clock,
+        Self::Socket,
+        Self::Pause,
+        Self::Kill,
+        Self::Fill,
+        Self::Cpu,
+        Self::Memory,
+    ];
+
     /// The kind in a word, as it stands in settings and reports.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -175,14 +254,34 @@ impl Kind {
             Self::Swap => "swap",
             Self::Lie => "lie",
             Self::Clock => "clock",
+            Self::Socket => "socket",
+            Self::Pause => "pause",
+            Self::Kill => "kill",
+            Self::Fill => "fill",
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
         }
     }
-}
 
-impl Kind {
     /// Whether it can be done to any call, whatever its answer.
     pub(crate) const fn strikes_calls(self) -> bool {
         !matches!(self, Self::Corrupt | Self::Duplicate | Self::Swap | Self::Lie | Self::Clock)
+            && !self.is_held()
+    }
+
+    /// Whether it strikes calls of which another that is not struck can be the control.
+    pub(crate) const fn is_compared(self) -> bool {
+        !matches!(self, Self::Unready | Self::Swap | Self::Lie | Self::Clock) && !self.is_held()
+    }
+
+    /// Whether it is in force for as long as its point is armed, instead of striking one by one.
+    pub(crate) const fn is_held(self) -> bool {
+        self.is_outside() || matches!(self, Self::Socket)
+    }
+
+    /// Whether it is done to what would outlive this process, or to the whole machine.
+    pub(crate) const fn is_outside(self) -> bool {
+        matches!(self, Self::Pause | Self::Kill | Self::Fill | Self::Cpu | Self::Memory)
     }
 }
 

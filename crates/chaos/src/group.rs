@@ -11,23 +11,26 @@ pub(crate) enum Group {
     Control,
 }
 
+/// A trial, by its number, and a group of it.
+type Member = (u64, Group);
+
 thread_local! {
-    static CURRENT: Cell<Option<Group>> = const { Cell::new(None) };
+    static CURRENT: Cell<Option<Member>> = const { Cell::new(None) };
 }
 
-/// The group of the call that is being made here.
-pub(crate) fn current() -> Option<Group> {
-    CURRENT.get()
+/// The group of this trial to which the call belongs that is being made here.
+pub(crate) fn current(trial: u64) -> Option<Group> {
+    CURRENT.get().filter(|(of, _)| *of == trial).map(|(_, group)| group)
 }
 
 /// Runs `work` as a part of a call of this group.
-pub(crate) fn within<T>(group: Option<Group>, work: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Group>);
+pub(crate) fn within<T>(member: Member, work: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Member>);
     impl Drop for Restore {
         fn drop(&mut self) {
             CURRENT.set(self.0);
         }
     }
-    let _restore = Restore(CURRENT.replace(group));
+    let _restore = Restore(CURRENT.replace(Some(member)));
     work()
 }

@@ -129,7 +129,7 @@ impl Injector {
         for rule in &mut self.rules {
             let fits = match rule.rule.fault.kind() {
                 Kind::Unready => step == Step::Readiness,
-                Kind::Clock => false,
+                kind if kind == Kind::Clock || kind.is_held() => false,
                 _ => step == Step::Call,
             };
             if fits && rule.rule.aim.takes(call, tenants) && rule.strikes(since) {
@@ -157,15 +157,8 @@ impl Injector {
             if strength == 0.0 {
                 continue;
             }
-            let is_new = rule.seen == 0;
-            if is_new {
-                // Of all clocks, and not of all readings: what is drawn once holds to the end.
-                rule.seen = 1;
-                let share = rule.rule.share.as_f64();
-                let drawn = rule.dice.at(0).at(STRIKES).unit() < share;
-                rule.in_burst = drawn && self.caps.allow(now);
-                self.capped += u64::from(drawn && !rule.in_burst);
-            }
+            // Of all clocks, and not of all readings.
+            let is_new = rule.is_drawn_now(&mut self.caps, &mut self.capped, now);
             if rule.in_burst {
                 let began = self.armed_at.after(rule.rule.schedule.began(since));
                 let strike = is_new.then(|| rule.strike(since));
@@ -173,6 +166,22 @@ impl Injector {
             }
         }
         None
+    }
+
+    /// What is held from now on, of the kinds that `can` be held where this is asked.
+    #[cfg(any(feature = "proxy", all(feature = "guard", target_os = "linux")))]
+    pub(crate) fn holds(&mut self, can: impl Fn(Kind) -> bool, now: Moment) -> Vec<Strike> {
+        let since = now.since(self.armed_at);
+        let (caps, capped) = (&mut self.caps, &mut self.capped);
+        let mut held = Vec::new();
+        for rule in &mut self.rules {
+            let kind = rule.rule.fault.kind();
+            let begins = kind.is_held() && can(kind) && rule.is_drawn_now(caps, capped, now);
+            if begins && rule.in_burst {
+                held.push(rule.strike(since));
+            }
+        }
+        held
     }
 }
 
@@ -195,6 +204,19 @@ impl Tracked {
     fn new(rule: &Rule, own: Dice) -> Self {
         let dice = own.of(rule.name.as_str());
         Self { rule: rule.clone(), dice, seen: 0, in_burst: false, span: (0, 0) }
+    }
+
+    /// Draws whether the whole point is struck, where that has not been drawn yet: it then holds to
+    /// the end. Returns whether it was drawn now.
+    fn is_drawn_now(&mut self, caps: &mut Caps, capped: &mut u64, now: Moment) -> bool {
+        if self.seen > 0 {
+            return false;
+        }
+        self.seen = 1;
+        let drawn = self.dice.at(0).at(STRIKES).unit() < self.rule.share.as_f64();
+        self.in_burst = drawn && caps.allow(now);
+        *capped += u64::from(drawn && !self.in_burst);
+        true
     }
 
     /// Whether the next call that the rule is about is struck.

@@ -60,6 +60,11 @@
 //! that are no services, and with `turmoil` a rule strikes the links of a simulation. `http` marks responses, spoils
 //! bodies and reads headers; `serde` and `json` stand for settings and reports in files.
 //!
+//! **Experiments** ([`experiment`]) are one at a time in the process unless every [`Lab`](experiment::Lab) that runs one bears
+//! more. One may have several targets; all are armed together, and each is proved taken back. What strikes calls is compared
+//! with a control group; what is no call, a process or a clock, is judged by readings alone. There is a
+//! [ready one](experiment::Ready) for every kind of fault.
+//!
 //! **Clones** of a [`Handle`] and its layers share one point.
 //!
 //! **Dropping** a struck call ends what was done to it. Dropping the future of [`experiment::Lab::run`]
@@ -97,6 +102,7 @@ mod sequential;
 mod service;
 mod shared;
 mod skew;
+mod toxics;
 mod trial;
 #[cfg(feature = "turmoil")]
 pub mod turmoil;
@@ -130,6 +136,7 @@ pub use schedule::Schedule;
 pub use sequential::Harm;
 pub use service::Chaos;
 pub use skew::Skew;
+pub use toxics::{Slices, Toward, Toxic, Toxics};
 pub use trial::Score;
 pub use watch::{Watch, WatchFuture, WatchLayer};
 pub use wire::Wire;

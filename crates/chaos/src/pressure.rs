@@ -14,8 +14,8 @@ use crate::clock;
 use crate::config::ROOM;
 use crate::guard::GuardError;
 use crate::halt::gate;
+use crate::shared::LONGEST_OUTSIDE as LONGEST;
 
-const LONGEST: Duration = Duration::from_secs(600);
 /// How often it is looked whether it is over.
 const EVERY: Duration = Duration::from_millis(5);
 const MIB: usize = 1 << 20;

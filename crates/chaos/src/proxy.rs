@@ -15,90 +15,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use salve_core::sync::Lock;
-use salve_core::{Check, ConfigError, Moment};
+use salve_core::{Check, Moment};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::arming::{ArmError, Arming};
 use crate::clock;
 use crate::config::ROOM;
+use crate::fault::{Fault, Kind};
 use crate::handle::Handle;
-use crate::latency::Latency;
 
-/// What is done to connections; everything at once that is set. Default nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
-pub struct Toxics {
-    /// How much later each piece of data comes.
-    pub latency: Option<Latency>,
-    /// How many bytes come in a second at most; at least 1.
-    pub bytes_per_second: Option<u64>,
-    /// In how small pieces data comes.
-    pub slices: Option<Slices>,
-    /// Whether data is held, and the connection left open: a peer that is gone without a word.
-    pub hold: bool,
-    /// How long a connection is left open; with `hold` a peer that gives up. Default for ever; at
-    /// most 1 h.
-    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional_duration"))]
-    pub close_after: Option<Duration>,
-    /// Whether open connections are reset, and new ones as soon as they are made.
-    pub reset: bool,
-    /// Whether open connections are closed, and new ones refused.
-    pub down: bool,
-    /// Which data is spoilt. Default what goes to the client.
-    pub toward: Toward,
-}
-
-/// Small pieces with pauses between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
-pub struct Slices {
-    /// How many bytes; at least 1.
-    pub bytes: usize,
-    /// How long between two of them; at most 1 h.
-    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
-    pub pause: Duration,
-}
-
-/// A direction of data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Toward {
-    /// Answers.
-    #[default]
-    Client,
-    /// Requests.
-    Server,
-    /// Both.
-    Both,
-}
-
-impl Toxics {
-    fn validate(&self) -> Result<(), ConfigError> {
-        let check = Check::room(ROOM);
-        if let Some(latency) = self.latency {
-            crate::Fault::Latency(latency).validate(check)?;
-        }
-        let rate = self.bytes_per_second.unwrap_or(1);
-        check.range("bytes_per_second", rate, 1, u64::MAX)?;
-        let hour = Duration::from_secs(3_600);
-        let closes = self.close_after.unwrap_or_default();
-        check.duration("close_after", closes, Duration::ZERO, hour)?;
-        let Some(slices) = self.slices else { return Ok(()) };
-        check.range("slices.bytes", slices.bytes, 1, usize::MAX)?;
-        check.duration("slices.pause", slices.pause, Duration::ZERO, hour)
-    }
-
-    fn spoil(&self, toward: Toward) -> bool {
-        self.toward == toward || self.toward == Toward::Both
-    }
-}
+pub use crate::toxics::{Slices, Toward, Toxic, Toxics};
 
 /// How many connections a proxy holds at once. More wait to be accepted.
 const MOST_CONNECTIONS: usize = 1_024;
@@ -113,7 +43,8 @@ pub struct Proxy {
 struct State {
     handle: Handle,
     upstream: String,
-    toxics: Lock<Toxics>,
+    /// What spoils data, and in which arming.
+    toxics: Lock<(u64, Toxics)>,
     places: Arc<Semaphore>,
     pieces: AtomicU64,
     resets: AtomicU64,
@@ -149,16 +80,17 @@ impl Proxy {
         self.address
     }
 
-    /// Spoils connections until the point is disarmed, at the longest for as long as `arming` says.
+    /// Spoils connections until the point is disarmed, at the longest for as long as `arming` says. An
+    /// experiment, or whoever arms the point itself, does it by rules of [`Fault::Socket`].
     ///
     /// # Errors
     /// If a setting is out of bounds, or the point cannot be armed.
     pub fn arm(&self, arming: Arming, toxics: Toxics) -> Result<(), ArmError> {
-        toxics.validate()?;
+        toxics.validate(Check::room(ROOM))?;
         // Held, so that no connection sees the arming before what it is armed with.
         let mut present = self.state.toxics.lock();
-        self.state.handle.0.arm(arming.with_rules([]), None)?;
-        *present = toxics;
+        let epoch = self.state.handle.0.arm(arming.with_rules([]), None)?;
+        *present = (epoch, toxics);
         Ok(())
     }
 
@@ -187,9 +119,29 @@ impl fmt::Debug for Proxy {
 impl State {
     /// What spoils data now, and by which arming.
     fn present(&self) -> Option<(u64, Toxics)> {
-        let toxics = *self.toxics.lock();
-        let epoch = *self.handle.0.watch().borrow();
-        (epoch != 0 && self.handle.is_armed()).then_some((epoch, toxics))
+        let shared = &self.handle.0;
+        let epoch = *shared.watch().borrow();
+        if epoch == 0 || !self.handle.is_armed() {
+            return None;
+        }
+        let mut begun = Vec::new();
+        let (of, toxics) = {
+            let mut present = self.toxics.lock();
+            // Numbers only grow: one that is behind must not put away what is newer.
+            if present.0 < epoch {
+                begun = shared.holds(epoch, |kind| kind == Kind::Socket);
+                let toxics = begun.iter().fold(Toxics::default(), |toxics, strike| {
+                    let Fault::Socket(toxic) = strike.fault else { return toxics };
+                    toxics.and(toxic)
+                });
+                *present = (epoch, toxics);
+            }
+            *present
+        };
+        for strike in &begun {
+            shared.begun(epoch, strike);
+        }
+        (of == epoch && !shared.is_shadow()).then_some((epoch, toxics))
     }
 
     /// Waits until what spoils data now is so; returns by which arming.
@@ -264,14 +216,16 @@ async fn listen_again(address: SocketAddr) -> TcpListener {
 async fn connect(client: TcpStream, state: &State) {
     let Ok(server) = TcpStream::connect(&state.upstream).await else { return };
     let (mut client, mut server) = (client.into_split(), server.into_split());
+    let cut = Notify::new();
     let reset = tokio::select! {
         () = async {
             tokio::join!(
-                pump(&mut client.0, &mut server.1, state, Toward::Server),
-                pump(&mut server.0, &mut client.1, state, Toward::Client),
+                pump(&mut client.0, &mut server.1, Line::new(state, Toward::Server, &cut)),
+                pump(&mut server.0, &mut client.1, Line::new(state, Toward::Client, &cut)),
             );
         } => false,
         () = state.until_closed() => false,
+        () = cut.notified() => false,
         _ = state.until(|toxics| toxics.reset) => true,
     };
     if reset {
@@ -291,52 +245,83 @@ fn reset_now((from, to): (OwnedReadHalf, OwnedWriteHalf)) {
 }
 
 /// Hands on what comes until either side ends.
-async fn pump(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, state: &State, toward: Toward) {
+async fn pump(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, mut line: Line<'_>) {
     let mut buffer = vec![0; 16 * 1_024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if hand_on(&buffer[..count], to, state, toward).await.is_err() {
+        if line.hand_on(&buffer[..count], to).await.is_err() {
             return;
         }
+    }
+    if let Some((epoch, Toxics { slow_close: Some(later), .. })) = line.spoilt() {
+        line.wait(epoch, clock::now().after(later)).await;
     }
     // An error means that the other side is gone, which is what was to be told.
     let _ = to.shutdown().await;
 }
 
-async fn hand_on(
-    data: &[u8],
-    to: &mut OwnedWriteHalf,
-    state: &State,
+/// One direction of a connection.
+struct Line<'a> {
+    state: &'a State,
     toward: Toward,
-) -> io::Result<()> {
-    let mut rest = data;
-    let shared = &state.handle.0;
-    let piece = state.pieces.fetch_add(1, Ordering::Relaxed);
-    if let Some((epoch, Toxics { latency: Some(latency), .. })) = spoilt(state, toward) {
-        let wait = latency.draw(shared.config.seed, piece);
-        Arc::clone(shared).wait(epoch, clock::now().after(wait)).await;
-    }
-    while !rest.is_empty() {
-        let Some((epoch, toxics)) = spoilt(state, toward) else {
-            return to.write_all(rest).await;
-        };
-        if toxics.hold {
-            Arc::clone(shared).wait(epoch, Moment::MAX).await;
-            continue;
-        }
-        let most = toxics.slices.map_or(rest.len(), |slices| slices.bytes);
-        let rate = toxics.bytes_per_second.unwrap_or(u64::MAX);
-        // A tenth of a second at a time, so that a slow line is slow and not late.
-        let most = most.min(usize::try_from((rate / 10).max(1)).unwrap_or(usize::MAX));
-        let (slice, left) = rest.split_at(most.min(rest.len()));
-        to.write_all(slice).await?;
-        rest = left;
-        let pause = toxics.slices.map_or(Duration::ZERO, |slices| slices.pause);
-        let takes = Duration::from_secs_f64(slice.len() as f64 / rate as f64).max(pause);
-        Arc::clone(shared).wait(epoch, clock::now().after(takes)).await;
-    }
-    Ok(())
+    /// Told when the connection has carried as much as it may.
+    cut: &'a Notify,
+    /// How many bytes it has carried, and in which arming.
+    carried: (u64, u64),
 }
 
-fn spoilt(state: &State, toward: Toward) -> Option<(u64, Toxics)> {
-    state.present().filter(|(_, toxics)| toxics.spoil(toward))
+impl<'a> Line<'a> {
+    const fn new(state: &'a State, toward: Toward, cut: &'a Notify) -> Self {
+        Self { state, toward, cut, carried: (0, 0) }
+    }
+
+    fn spoilt(&self) -> Option<(u64, Toxics)> {
+        self.state.present().filter(|(_, toxics)| toxics.spoil(self.toward))
+    }
+
+    async fn wait(&self, epoch: u64, until: Moment) {
+        Arc::clone(&self.state.handle.0).wait(epoch, until).await;
+    }
+
+    async fn hand_on(&mut self, data: &[u8], to: &mut OwnedWriteHalf) -> io::Result<()> {
+        let mut rest = data;
+        let piece = self.state.pieces.fetch_add(1, Ordering::Relaxed);
+        if let Some((epoch, Toxics { latency: Some(latency), .. })) = self.spoilt() {
+            let wait = latency.draw(self.state.handle.0.config.seed, piece);
+            self.wait(epoch, clock::now().after(wait)).await;
+        }
+        while !rest.is_empty() {
+            let Some((epoch, toxics)) = self.spoilt() else {
+                return to.write_all(rest).await;
+            };
+            if toxics.hold {
+                self.wait(epoch, Moment::MAX).await;
+                continue;
+            }
+            let may = self.may_carry(epoch, toxics.limit_data);
+            let most = toxics.slices.map_or(rest.len(), |slices| slices.bytes);
+            let rate = toxics.bytes_per_second.unwrap_or(u64::MAX);
+            // A tenth of a second at a time, so that a slow line is slow and not late.
+            let most = most.min(usize::try_from((rate / 10).max(1).min(may)).unwrap_or(usize::MAX));
+            let (slice, left) = rest.split_at(most.min(rest.len()));
+            to.write_all(slice).await?;
+            rest = left;
+            self.carried.1 += slice.len() as u64;
+            if slice.len() as u64 == may {
+                self.cut.notify_one();
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            let pause = toxics.slices.map_or(Duration::ZERO, |slices| slices.pause);
+            let takes = Duration::from_secs_f64(slice.len() as f64 / rate as f64).max(pause);
+            self.wait(epoch, clock::now().after(takes)).await;
+        }
+        Ok(())
+    }
+
+    /// How many bytes this arming still lets through.
+    fn may_carry(&mut self, epoch: u64, limit: Option<u64>) -> u64 {
+        if self.carried.0 != epoch {
+            self.carried = (epoch, 0);
+        }
+        limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.carried.1))
+    }
 }

@@ -190,10 +190,16 @@ impl Rule {
             check.that("fault", kind, whole, "without bursts and quota: a clock makes no calls")?;
             check.that("fault", kind, skew.fits(self.schedule), "no drift or halt by degrees")?;
         }
+        if kind.is_held() {
+            let whole =
+                self.schedule == Schedule::Always && self.burst.is_none() && self.quota.is_none();
+            check.that("fault", kind, whole, "without schedule, bursts and quota: it is held")?;
+        }
         let ends = self.schedule.left(Duration::ZERO).is_some();
         check.that("fault", kind, kind != Kind::Stall || ends, "with a window or a period")?;
         let any = Aim { classes: self.aim.classes.clone(), ..Aim::default() };
-        let known = !matches!(kind, Kind::Unready | Kind::Clock) || self.aim == any;
+        let unasked = matches!(kind, Kind::Unready | Kind::Clock) || kind.is_held();
+        let known = !unasked || self.aim == any;
         check.that("fault", kind, known, "for any request: none is known here")
     }
 }

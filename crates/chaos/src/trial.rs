@@ -1,16 +1,22 @@
 //! What the calls of a running experiment came to, by group.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use salve_core::Ratio;
 use salve_core::sync::{AtomicU64, Lock, Ordering};
 
+use crate::event::Disarm;
 use crate::group::Group;
 use crate::sequential::{Harm, PairTest};
+use crate::shared::Shared;
 
 /// The live side of an experiment: who belongs to which group, and how they fare.
 #[derive(Debug)]
 pub(crate) struct Trial {
+    /// Told apart from every other in the process.
+    id: u64,
+    reach: Arc<Reach>,
     share: Ratio,
     slow: Option<Duration>,
     calls: AtomicU64,
@@ -24,6 +30,26 @@ struct Scores {
     control: Score,
 }
 
+/// The chaos points that an experiment has armed, with the number of the arming, so that all of
+/// them are let go together.
+#[derive(Debug, Default)]
+pub(crate) struct Reach(Lock<Vec<(Weak<Shared>, u64)>>);
+
+impl Reach {
+    pub(crate) fn add(&self, point: &Arc<Shared>, epoch: u64) {
+        self.0.lock().push((Arc::downgrade(point), epoch));
+    }
+
+    /// Disarms all of them; says whether any was still armed.
+    pub(crate) fn end(&self, cause: Disarm) -> bool {
+        let points = self.0.lock().clone();
+        let end = |(point, epoch): &(Weak<Shared>, u64)| {
+            point.upgrade().is_some_and(|point| point.disarm(cause, Some(*epoch)))
+        };
+        points.iter().filter(|point| end(point)).count() > 0
+    }
+}
+
 /// How the calls of one group fared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -35,7 +61,7 @@ pub struct Score {
 }
 
 /// What a trial has seen so far.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) experiment: Score,
     pub(crate) control: Score,
@@ -45,10 +71,24 @@ pub(crate) struct Seen {
 }
 
 impl Trial {
-    pub(crate) fn new(share: Ratio, slow: Option<Duration>, harm: Harm) -> Self {
+    pub(crate) fn new(
+        id: u64,
+        share: Ratio,
+        slow: Option<Duration>,
+        harm: Harm,
+        reach: Arc<Reach>,
+    ) -> Self {
         let test = PairTest::new(harm);
         let scores = Scores { test, experiment: Score::default(), control: Score::default() };
-        Self { share, slow, calls: AtomicU64::new(0), scores: Lock::new(scores) }
+        Self { id, reach, share, slow, calls: AtomicU64::new(0), scores: Lock::new(scores) }
+    }
+
+    pub(crate) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// The number of the next call.

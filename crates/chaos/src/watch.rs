@@ -106,14 +106,14 @@ where
         if !shared.is_armed() {
             return WatchFuture { inner: self.inner.call(request), followed: None };
         }
-        let enrolled = shared.enrol(&self.layer.describe.describe(&request));
-        let classifier = self.layer.classifier.clone();
-        let followed = enrolled.map(|place| {
-            let shared = Arc::clone(shared);
-            Box::new(Followed { shared, place, began: clock::now(), classifier, noted: false })
-        });
-        let group = followed.as_ref().map(|followed| followed.place.group);
-        WatchFuture { inner: within(group, || self.inner.call(request)), followed }
+        let Some(place) = shared.enrol(&self.layer.describe.describe(&request)) else {
+            return WatchFuture { inner: self.inner.call(request), followed: None };
+        };
+        let (shared, classifier) = (Arc::clone(shared), self.layer.classifier.clone());
+        let member = place.member();
+        let followed = Followed { shared, place, began: clock::now(), classifier, noted: false };
+        let inner = within(member, || self.inner.call(request));
+        WatchFuture { inner, followed: Some(Box::new(followed)) }
     }
 }
 
@@ -165,7 +165,7 @@ impl<C> Followed<C> {
         C: Classify<T, E>,
         E: Refusable,
     {
-        let Poll::Ready(result) = within(Some(self.place.group), || inner.poll(cx)) else {
+        let Poll::Ready(result) = within(self.place.member(), || inner.poll(cx)) else {
             return Poll::Pending;
         };
         // Whoever refused it: to the caller it did not work.
@@ -184,8 +184,8 @@ impl<C> Followed<C> {
         if let Some(failed) = failed.filter(|_| self.shared.is_current(self.place.epoch)) {
             let took = clock::now().since(self.began);
             if self.place.trial.note(self.place.group, failed, took) {
-                // At once, and not when the experiment next looks.
-                self.shared.disarm(Disarm::Harm, Some(self.place.epoch));
+                // At once, everywhere, and not when the experiment next looks.
+                self.place.trial.reach().end(Disarm::Harm);
             }
         }
     }

@@ -1,13 +1,14 @@
 //! What experiments promise: when they are not begun, when they end, and what they leave behind.
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use salve_chaos::experiment::{Bound, Cause, Experiment, Lab, LabConfig, Ready, Refusal, Status};
-use salve_chaos::{Arming, Call, ChaosLayer, Config, Event, Fault, Handle, Kind, Rule, WatchLayer};
+use salve_chaos::{
+    ArmError, Arming, Call, ChaosLayer, Config, Event, Fault, Handle, Kind, Rule, Skew, WatchLayer,
+};
 use salve_core::{Name, Ratio, Reading, Sensor, Unit};
 use tokio::time::{Instant, sleep};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
@@ -53,7 +54,12 @@ fn point() -> Handle {
 }
 
 fn lab() -> Lab {
-    Lab::new(LabConfig::default().with_enabled(true)).unwrap().with_approval(|_| true)
+    Lab::new(settings()).unwrap().with_approval(|_| true)
+}
+
+/// Other tests of this process run experiments at the same time.
+fn settings() -> LabConfig {
+    LabConfig::default().with_enabled(true).with_most_at_once(100)
 }
 
 fn spike() -> Experiment {
@@ -93,7 +99,7 @@ async fn a_protected_service_passes_and_everything_is_taken_back() {
     let mut events = point.subscribe(NonZeroUsize::MIN.saturating_add(9_999));
     let traffic = traffic(&point, tower::layer::util::Identity::new());
     let began = Instant::now();
-    let report = lab().run(&point, spike(), gauge.sensors()).await.unwrap();
+    let report = lab().run([&point], spike(), gauge.sensors()).await.unwrap();
     traffic.abort();
     assert_eq!(report.status, Status::Passed, "{}", report.why());
     assert_eq!((report.lasted, began.elapsed()), (60 * SECOND, 60 * SECOND));
@@ -115,7 +121,7 @@ async fn a_protected_service_passes_and_everything_is_taken_back() {
 async fn harm_ends_it_at_once() {
     let (point, gauge) = (point(), Gauge::new(0));
     let traffic = traffic(&point, tower::layer::util::Identity::new());
-    let report = lab().run(&point, spike().with_slow(SECOND), gauge.sensors()).await.unwrap();
+    let report = lab().run([&point], spike().with_slow(SECOND), gauge.sensors()).await.unwrap();
     traffic.abort();
     let Some(Cause::Harm { experiment, control, ratio }) = report.cause else {
         panic!("{}", report.why())
@@ -139,7 +145,7 @@ async fn a_reading_that_leaves_its_bound_ends_it_and_its_return_is_timed() {
             sleep(SECOND * 20).await;
             set.set(0);
         });
-        let report = lab().run(&point, spike(), gauge.sensors()).await.unwrap();
+        let report = lab().run([&point], spike(), gauge.sensors()).await.unwrap();
         let Some(Cause::SteadyState { breach }) = &report.cause else { panic!("{}", report.why()) };
         assert_eq!((breach.bound.reading.as_str(), breach.value), ("errors", broken));
         assert!(report.lasted <= 11 * SECOND, "{:?}", report.lasted);
@@ -156,7 +162,7 @@ async fn what_does_not_come_back_is_said() {
         sleep(SECOND * 10).await;
         set.set(9);
     });
-    let report = lab().run(&point, spike(), gauge.sensors()).await.unwrap();
+    let report = lab().run([&point], spike(), gauge.sensors()).await.unwrap();
     assert_eq!(report.recovered_after, None);
     assert!(report.recommendations.iter().any(|it| it.advice.contains("keeps it down")));
 }
@@ -176,7 +182,7 @@ async fn an_open_breaker_and_a_burning_budget_end_it() {
     for (reading, value) in [("open", 1.0), ("burn_rate", 15.0)] {
         let mut sensors = Gauge::new(0).sensors();
         sensors.push(Box::new(Fixed("x".into(), reading, value, Instant::now() + 5 * SECOND)));
-        let report = lab().run(&point(), spike(), sensors).await.unwrap();
+        let report = lab().run([&point()], spike(), sensors).await.unwrap();
         let Some(Cause::SteadyState { breach }) = &report.cause else { panic!("{reading}") };
         assert_eq!(breach.bound.reading, *reading);
     }
@@ -194,7 +200,7 @@ async fn the_operator_and_every_switch_end_it() {
         let (lab, point) = (Arc::new(lab()), point());
         let running = {
             let (lab, point) = (Arc::clone(&lab), point.clone());
-            tokio::spawn(async move { lab.run(&point, spike(), Gauge::new(0).sensors()).await })
+            tokio::spawn(async move { lab.run([&point], spike(), Gauge::new(0).sensors()).await })
         };
         sleep(Duration::from_millis(7_300)).await;
         assert!(lab.is_busy() && point.is_armed());
@@ -207,7 +213,7 @@ async fn the_operator_and_every_switch_end_it() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_of_its_operator_ends_it() {
-    let config = LabConfig::default().with_enabled(true).with_silence(5 * SECOND);
+    let config = settings().with_silence(5 * SECOND);
     let lab = Arc::new(Lab::new(config).unwrap().with_approval(|_| true));
     let beating = Arc::clone(&lab);
     tokio::spawn(async move {
@@ -216,7 +222,7 @@ async fn silence_of_its_operator_ends_it() {
             beating.beat();
         }
     });
-    let report = lab.run(&point(), spike(), Gauge::new(0).sensors()).await.unwrap();
+    let report = lab.run([&point()], spike(), Gauge::new(0).sensors()).await.unwrap();
     assert_eq!((report.cause, report.lasted), (Some(Cause::ControlLost), 21 * SECOND));
 }
 
@@ -224,7 +230,7 @@ async fn silence_of_its_operator_ends_it() {
 async fn it_ends_when_whoever_runs_it_is_gone_or_stands_still() {
     let (lab, point) = (lab(), point());
     let (experiment, sensors) = (spike(), Gauge::new(0).sensors());
-    let mut running = Box::pin(lab.run(&point, experiment, sensors));
+    let mut running = Box::pin(lab.run([&point], experiment, sensors));
     assert!(tokio::time::timeout(2 * SECOND, &mut running).await.is_err());
     assert!(point.is_armed());
     // Not polled any more: three looks fail to come.
@@ -232,7 +238,7 @@ async fn it_ends_when_whoever_runs_it_is_gone_or_stands_still() {
     assert!(!point.is_armed());
     assert_eq!(running.await.unwrap().cause, Some(Cause::ControlLost));
 
-    let running = lab.run(&point, spike(), Gauge::new(0).sensors());
+    let running = lab.run([&point], spike(), Gauge::new(0).sensors());
     assert!(tokio::time::timeout(2 * SECOND, running).await.is_err());
     assert!(!point.is_armed() && !lab.is_busy(), "dropped, it is over at once");
 }
@@ -240,7 +246,7 @@ async fn it_ends_when_whoever_runs_it_is_gone_or_stands_still() {
 #[tokio::test(start_paused = true)]
 async fn only_the_calls_that_are_followed_are_struck() {
     let (lab, point) = (lab(), point());
-    let running = lab.run(&point, spike(), Gauge::new(0).sensors());
+    let running = lab.run([&point], spike(), Gauge::new(0).sensors());
     let outside = async {
         sleep(SECOND).await;
         let began = Instant::now();
@@ -261,21 +267,21 @@ async fn what_is_not_safe_allowed_approved_or_steady_is_not_begun() {
     let point = point();
     let off = Lab::new(LabConfig::default()).unwrap();
     let begin = async |lab: &Lab, experiment: Experiment, gauge: Gauge| {
-        let refusal = lab.run(&point, experiment, gauge.sensors()).await.unwrap_err();
+        let refusal = lab.run([&point], experiment, gauge.sensors()).await.unwrap_err();
         assert!(!point.is_armed() && !lab.is_busy());
         refusal
     };
     let well = || Gauge::new(0);
     assert_eq!(begin(&off, spike(), well()).await, Refusal::Disabled);
-    let unasked = Lab::new(LabConfig::default().with_enabled(true)).unwrap();
+    let unasked = Lab::new(settings()).unwrap();
     assert_eq!(begin(&unasked, spike(), well()).await, Refusal::NotApproved);
     assert_eq!(begin(&lab().with_approval(|_| false), spike(), well()).await, Refusal::NotApproved);
 
     let hang =
         Ready::find("blackhole").unwrap().on("api").with_steady(Bound::at_most("errors", 1.0));
     assert_eq!(begin(&lab(), hang, well()).await, Refusal::NotAllowed(Kind::Hang));
-    let elsewhere = Experiment { target: "other".into(), ..spike() };
-    assert_eq!(begin(&lab(), elsewhere, well()).await, Refusal::WrongTarget("api".into()));
+    let elsewhere = Experiment { targets: vec!["other".into()], ..spike() };
+    assert_eq!(begin(&lab(), elsewhere, well()).await, Refusal::NoSuchTarget("other".into()));
     for (value, known) in [(6, Some(6.0)), (UNKNOWN, None)] {
         let Refusal::NotSteady(breach) = begin(&lab(), spike(), Gauge::new(value)).await else {
             panic!("begun with {value}")
@@ -292,40 +298,15 @@ async fn what_is_not_safe_allowed_approved_or_steady_is_not_begun() {
     let mut critical = spike();
     critical.rules[0].aim = critical.rules[0].aim.clone().with_critical();
     assert_eq!(field(critical).await, "aim.classes");
-    let mut unready = spike();
-    unready.rules = vec![Rule::new("unready", Fault::Unready)];
-    assert_eq!(field(unready).await, "fault");
+    let mut mixed = spike();
+    mixed.rules.push(Rule::new("clock", Fault::Clock(Skew::Frozen)));
+    assert_eq!(field(mixed).await, "fault");
 
     point.arm(Arming::new("ada", "by hand", SECOND).with_rules([])).unwrap();
-    let taken = lab().run(&point, spike(), well().sensors()).await.unwrap_err();
-    assert!(matches!(taken, Refusal::NotArmed(_)));
-    assert!(point.is_armed(), "an experiment does not end what it did not begin");
-}
-
-#[tokio::test(start_paused = true)]
-async fn there_is_at_most_one_at_once() {
-    let (lab, one, two) = (lab(), point(), point());
-    let asked = AtomicBool::new(false);
-    let second = async {
-        sleep(SECOND).await;
-        asked.store(true, Ordering::Relaxed);
-        lab.run(&two, spike(), Gauge::new(0).sensors()).await
+    let taken = lab().run([&point], spike(), well().sensors()).await.unwrap_err();
+    let Refusal::NotArmed { target, error: ArmError::AlreadyArmed { owner } } = taken else {
+        panic!("{taken}")
     };
-    let first = lab.run(&one, spike(), Gauge::new(0).sensors());
-    let (first, second) = tokio::join!(first, second);
-    assert_eq!(second.unwrap_err(), Refusal::Busy);
-    assert!(first.is_ok() && asked.load(Ordering::Relaxed));
-}
-
-#[test]
-fn every_ready_experiment_is_valid_and_has_its_own_name() {
-    let names: HashSet<_> = Ready::ALL.iter().map(|ready| ready.name).collect();
-    assert_eq!(names.len(), Ready::ALL.len());
-    for ready in Ready::ALL {
-        let experiment = ready.on("api");
-        assert_eq!(experiment.validate(), Ok(()), "{}", ready.name);
-        assert_eq!(Ready::find(ready.name), Some(*ready));
-    }
-    let spike = Ready::find("latency-spike").unwrap().on("api");
-    assert_eq!(spike, Experiment::latency_spike("api", 2 * SECOND, 60 * SECOND));
+    assert_eq!((target.as_str(), owner.as_str()), ("api", "ada"));
+    assert!(point.is_armed(), "an experiment does not end what it did not begin");
 }

@@ -47,8 +47,9 @@ fn point() -> Handle {
 
 fn lab() -> Lab {
     let allowed = [Kind::Latency, Kind::Error];
-    let config = LabConfig::default().with_enabled(true).with_allowed(allowed);
-    Lab::new(config.with_require_approval(false)).unwrap()
+    // Other tests of this process run experiments at the same time.
+    let config = LabConfig::default().with_enabled(true).with_most_at_once(100);
+    Lab::new(config.with_allowed(allowed).with_require_approval(false)).unwrap()
 }
 
 fn planned(name: &'static str, fault: Fault) -> Experiment {
@@ -150,7 +151,7 @@ async fn what_is_refused_is_said_and_a_bad_plan_is_not_begun() {
     let report = day.run(&lab(), &[point()], || well.sensors()).await.unwrap();
     assert_eq!(report.rounds[0].outcome, Err(Refusal::NotAllowed(Kind::Hang)));
     let report = day.run(&lab(), &[], || well.sensors()).await.unwrap();
-    assert_eq!(report.rounds[0].outcome, Err(Refusal::WrongTarget("api".into())));
+    assert_eq!(report.rounds[0].outcome, Err(Refusal::NoSuchTarget("api".into())));
     assert!(report.to_markdown().contains("not tried"));
 
     let nothing = GameDay::new("spring").run(&lab(), &[point()], || well.sensors()).await;

@@ -4,8 +4,10 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use salve_chaos::proxy::{Proxy, Slices, Toward, Toxics};
-use salve_chaos::{ArmError, Arming, Config, Handle, Latency};
+use salve_chaos::experiment::{Lab, LabConfig, Ready, Status};
+use salve_chaos::proxy::{Proxy, Slices, Toward, Toxic, Toxics};
+use salve_chaos::{ArmError, Arming, Config, Fault, Handle, Kind, Latency, Rule};
+use salve_core::{Enforcement, Ratio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
@@ -16,6 +18,10 @@ fn ms(ms: u64) -> Duration {
 
 /// A server that sends back what it gets, behind a proxy, and a client of it.
 async fn echo() -> (Proxy, Handle, TcpStream) {
+    echo_at(Handle::new(Config::new("wire")).unwrap()).await
+}
+
+async fn echo_at(handle: Handle) -> (Proxy, Handle, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let upstream = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
@@ -26,7 +32,6 @@ async fn echo() -> (Proxy, Handle, TcpStream) {
             });
         }
     });
-    let handle = Handle::new(Config::new("wire")).unwrap();
     let proxy = Proxy::start(handle.clone(), "127.0.0.1:0", upstream).await.unwrap();
     let client = TcpStream::connect(proxy.address()).await.unwrap();
     (proxy, handle, client)
@@ -131,6 +136,8 @@ async fn connections_are_closed_after_a_time_old_and_new() {
         }
         assert_eq!(proxy.resets(), 0);
         handle.disarm();
+        // The last one was made while they were closed after a time, and may be closed by now.
+        let mut client = TcpStream::connect(proxy.address()).await.unwrap();
         ask(&mut client, 10).await;
     })
     .await;
@@ -171,8 +178,107 @@ async fn toxics_out_of_bounds_are_refused_and_a_dropped_proxy_is_closed() {
         drop(proxy);
         let mut buffer = [0; 10];
         assert!(matches!(client.read(&mut buffer).await, Ok(0) | Err(_)));
-        let error = TcpStream::connect(address).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::time::sleep(ms(10)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_end_of_data_comes_late() {
+    within(async {
+        let (proxy, handle, mut client) = echo().await;
+        let slowly = Toxics { slow_close: Some(ms(300)), ..Toxics::default() };
+        ask(&mut client, 10).await;
+        let began = Instant::now();
+        proxy.arm(minute(), slowly).unwrap();
+        ask(&mut client, 1_000).await;
+        client.shutdown().await.unwrap();
+        assert_eq!(client.read(&mut [0; 10]).await.unwrap(), 0);
+        assert!(began.elapsed() >= ms(250), "{:?}", began.elapsed());
+        handle.disarm();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn connections_break_off_after_so_many_bytes_of_each_arming() {
+    within(async {
+        let (proxy, handle, mut client) = echo().await;
+        ask(&mut client, 1_000).await;
+        let little = Toxics { limit_data: Some(300), ..Toxics::default() };
+        proxy.arm(minute(), little).unwrap();
+        ask(&mut client, 200).await;
+        handle.disarm();
+        proxy.arm(minute(), little).unwrap();
+        ask(&mut client, 200).await;
+        client.write_all(&[7; 200]).await.unwrap();
+        let mut answer = Vec::new();
+        // Whether it ends or is reset is the system's business.
+        let _ = client.read_to_end(&mut answer).await;
+        assert_eq!(answer.len(), 100);
+        let mut another = TcpStream::connect(proxy.address()).await.unwrap();
+        ask(&mut another, 299).await;
+        handle.disarm();
+        ask(&mut another, 10_000).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rules_spoil_connections_and_shadow_mode_only_counts() {
+    within(async {
+        let reset = || Rule::new("reset", Fault::Socket(Toxic::Reset)).with_share(Ratio::ONE);
+        let (_proxy, handle, mut client) = echo().await;
+        ask(&mut client, 10).await;
+        handle.arm(minute().with_rules([reset()])).unwrap();
+        let error = client.read(&mut [0; 10]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        assert_eq!(handle.status().struck, 1);
+
+        let settings = Config::new("wire").with_enforcement(Enforcement::Shadow);
+        let (proxy, handle, mut client) = echo_at(Handle::new(settings).unwrap()).await;
+        handle.arm(minute().with_rules([reset()])).unwrap();
+        ask(&mut client, 10).await;
+        assert_eq!((handle.status().shadowed, handle.status().struck), (1, 0));
+        handle.disarm();
+        proxy.arm(minute(), Toxics { reset: true, ..Toxics::default() }).unwrap();
+        ask(&mut client, 10).await;
+        assert_eq!(proxy.resets(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_experiment_spoils_connections_and_takes_that_back() {
+    within(async {
+        let (proxy, handle, mut client) = echo().await;
+        let lab = LabConfig::default().with_enabled(true).with_safe_mode(false);
+        let lab = lab.with_require_approval(false).with_allowed([Kind::Socket]);
+        let lab = Lab::new(lab).unwrap();
+        let held = Ready::find("half-open").unwrap().on("wire");
+        let held = held.with_duration(Duration::from_secs(2)).with_interval(ms(200));
+        let report = tokio::spawn({
+            let handle = handle.clone();
+            async move { lab.run([&handle], held, Vec::new()).await.unwrap() }
+        });
+        while !handle.is_armed() {
+            tokio::time::sleep(ms(10)).await;
+        }
+        client.write_all(&[7; 10]).await.unwrap();
+        client.read_exact(&mut [0; 10]).await.unwrap();
+        // An answer that comes comes after the end, whenever this test was let run.
+        assert!(!handle.is_armed());
+        let report = report.await.unwrap();
+        // A machine that stands still for three looks ends it by itself.
+        if report.status == Status::Passed {
+            assert_eq!((report.struck, report.compared), (1, false), "{}", report.to_markdown());
+        }
+        assert!(report.is_taken_back());
+        assert!(report.to_markdown().contains("none: it strikes no calls"));
+        ask(&mut client, 10).await;
+        assert_eq!(proxy.resets(), 0);
     })
     .await;
 }

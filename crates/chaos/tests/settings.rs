@@ -101,7 +101,8 @@ fn every_ready_experiment_can_be_written_down() {
         let text = toml::to_string(&experiment).unwrap();
         assert_eq!(read(&text), Ok(experiment), "{text}");
     }
-    let short = "name = \"x\"\ntarget = \"api\"\n[[rules]]\nname = \"r\"\nfault = { error = {} }";
+    let short =
+        "name = \"x\"\ntargets = [\"api\"]\n[[rules]]\nname = \"r\"\nfault = { error = {} }";
     let rule = Rule::new("r", Fault::ERROR);
     assert_eq!(read(short), Ok(Experiment::new("x", "api", rule)));
     let lab = "enabled = true\nallowed = [\"hang\"]\nsilence = \"10s\"";
@@ -128,10 +129,12 @@ async fn a_report_is_json_too() {
     let lab = Lab::new(lab.with_require_approval(false)).unwrap();
     let point = Handle::new(Config::new("api")).unwrap();
     let experiment = Experiment::latency_spike("api", 2 * SECOND, 3 * SECOND);
-    let report = lab.run(&point, experiment, Vec::new()).await.unwrap().to_json();
+    let report = lab.run([&point], experiment, Vec::new()).await.unwrap().to_json();
     assert_eq!(report["experiment"], "latency-spike");
     assert_eq!(report["status"], "inconclusive");
     assert_eq!(report["kinds"][0], "latency");
-    assert_eq!((&report["lasted"], &report["still_held"]), (&"3s".into(), &0.into()));
+    assert_eq!((&report["lasted"], &report["compared"]), (&"3s".into(), &true.into()));
+    let target = &report["targets"][0];
+    assert_eq!((&target["name"], &target["still_held"]), (&"api".into(), &0.into()));
     assert_eq!(report["observations"].as_array().unwrap().len(), 3);
 }

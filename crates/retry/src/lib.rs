@@ -81,6 +81,7 @@ mod attempts;
 mod backoff;
 mod config;
 mod dead_letters;
+pub mod engine;
 mod event;
 pub mod future;
 mod handle;

@@ -8,16 +8,17 @@ use salve_bulkhead::engine::{Ended as How, Limiter, Sample};
 use salve_bulkhead::{Adaptive, Algorithm};
 use salve_circuit_breaker::Config;
 use salve_circuit_breaker::engine::{Engine, Ticket};
-use salve_core::BudgetCost;
+use salve_core::{Budget, FailureKind, RetryAdvice};
+use salve_retry::Config as RetryConfig;
+use salve_retry::engine::{Call, Engine as RetryEngine};
 
-use super::budgets::Budget;
 use super::known::{assembled, plain};
 use super::ours::moment;
-use super::stack::{Gate, Retries};
-use crate::model::{Class, Outcome};
+use super::stack::{Gate, Repeat};
+use crate::model::{Class, Outcome, Request, RequestId};
 use crate::player::{Ended, Entry, Make};
 use crate::scenario::Scenario;
-use crate::time::{MS, Micros, SECOND};
+use crate::time::Micros;
 
 /// Admits while less is under way than a bulkhead's limit.
 struct Limit {
@@ -105,25 +106,61 @@ impl Gate for Breaker {
     }
 }
 
-/// The budget with its default rule: 20 % of the calls and 10 retries a second.
+/// What `salve-retry` does by default: three attempts, with full jitter from 100 ms on, paid from a
+/// budget of 20 % of the calls and 10 retries a second.
 #[derive(Default)]
-struct Shipped(salve_core::Budget);
-
-impl Budget for Shipped {
-    fn started(&mut self, now: Micros) {
-        self.0.call_started(moment(now));
-    }
-
-    fn withdraw(&mut self, after_timeout: bool, now: Micros) -> bool {
-        let cost = if after_timeout { BudgetCost::RetryAfterTimeout } else { BudgetCost::Retry };
-        self.0.withdraw(cost, moment(now)).is_some()
-    }
+struct Shipped {
+    engine: Option<RetryEngine>,
+    calls: HashMap<RequestId, Call>,
 }
 
-/// Three attempts, with full jitter from 100 ms on, as `salve-retry` makes them by default.
-fn retries() -> Retries {
-    let budget = Box::new(Shipped::default());
-    Retries { attempts: 3, base: 100 * MS, longest: 30 * SECOND, budget }
+impl Repeat for Shipped {
+    fn started(&mut self, request: &Request, now: Micros, rng: &mut Pcg64Mcg) {
+        let engine = self.engine.get_or_insert_with(|| {
+            let (config, budget) = (RetryConfig::default(), Budget::default());
+            RetryEngine::new(&config, Some(budget), rng.random()).expect("settings within bounds")
+        });
+        self.calls.insert(request.id, engine.begin(moment(request.deadline), moment(now)));
+    }
+
+    fn succeeded(&mut self, request: RequestId, _: u32, _: Micros) {
+        if let (Some(engine), Some(call)) = (&mut self.engine, self.calls.get(&request)) {
+            engine.succeeded(*call);
+        }
+    }
+
+    // Each failure is told where it is asked what comes next.
+    fn failed(&mut self, _: Micros) {}
+
+    fn again(
+        &mut self,
+        end: &Ended,
+        _: u32,
+        is_harmless: bool,
+        now: Micros,
+        _: &mut Pcg64Mcg,
+    ) -> Option<Micros> {
+        let (engine, call) = (self.engine.as_mut()?, self.calls.get_mut(&end.request)?);
+        let kind = match end.outcome {
+            Outcome::TimedOut => FailureKind::Timeout,
+            Outcome::Refused => FailureKind::Unreachable,
+            Outcome::Busy | Outcome::Quota | Outcome::NoPlace => FailureKind::Overload,
+            Outcome::Success | Outcome::Error | Outcome::Lost => FailureKind::Error,
+        };
+        let outcome = salve_core::Outcome::Failure { retry: RetryAdvice::Yes, kind };
+        let wait = engine.failed(call, outcome, is_harmless, moment(now))?;
+        Some(now + wait.as_micros() as Micros)
+    }
+
+    fn attempted(&mut self, request: RequestId, now: Micros) {
+        if let (Some(engine), Some(call)) = (&mut self.engine, self.calls.get_mut(&request)) {
+            engine.attempted(call, moment(now));
+        }
+    }
+
+    fn over(&mut self, request: RequestId) {
+        self.calls.remove(&request);
+    }
 }
 
 const fn entry(name: &'static str, make: fn(&Scenario) -> Box<dyn crate::player::Player>) -> Entry {
@@ -136,13 +173,13 @@ pub(crate) const SHIPPED: &[Entry] = &[
     Entry {
         name: "salve retry, budget",
         source: "crates/retry, crates/core",
-        make: Make::Each(|s| Box::new(plain(s).retries(retries()).without_limit())),
+        make: Make::Each(|s| Box::new(plain(s).retries(Shipped::default()).without_limit())),
     },
     Entry {
         name: "salve retry, budget, breaker",
         source: "crates/retry, crates/core, crates/circuit-breaker",
         make: Make::Each(|s| {
-            let stack = plain(s).retries(retries()).without_limit();
+            let stack = plain(s).retries(Shipped::default()).without_limit();
             Box::new(stack.gate(Breaker::new(Config::default())))
         }),
     },
@@ -150,7 +187,7 @@ pub(crate) const SHIPPED: &[Entry] = &[
         name: "salve retry, budget, quick breaker",
         source: "the same by `Config::quick`, as in `salve::stack`",
         make: Make::Each(|s| {
-            let stack = plain(s).retries(retries()).without_limit();
+            let stack = plain(s).retries(Shipped::default()).without_limit();
             Box::new(stack.gate(Breaker::new(Config::quick("breaker"))))
         }),
     },

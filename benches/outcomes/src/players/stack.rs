@@ -22,7 +22,35 @@ pub(crate) trait Gate {
     fn ended(&mut self, end: &Ended, now: Micros);
 }
 
-/// How failures are retried.
+/// Whether and when what failed is tried again.
+pub(crate) trait Repeat {
+    /// A request has come, and its first attempt begins.
+    fn started(&mut self, request: &Request, now: Micros, rng: &mut Pcg64Mcg);
+
+    /// A request was answered well with its attempt number `attempts`.
+    fn succeeded(&mut self, request: RequestId, attempts: u32, now: Micros);
+
+    /// An attempt failed.
+    fn failed(&mut self, now: Micros);
+
+    /// When another attempt begins after the last of `made`, if one does: before the deadline.
+    fn again(
+        &mut self,
+        end: &Ended,
+        made: u32,
+        is_harmless: bool,
+        now: Micros,
+        rng: &mut Pcg64Mcg,
+    ) -> Option<Micros>;
+
+    /// The attempt begins that was waited for.
+    fn attempted(&mut self, _request: RequestId, _now: Micros) {}
+
+    /// Nothing more is asked about a request.
+    fn over(&mut self, _request: RequestId) {}
+}
+
+/// How failures are retried by others.
 pub(crate) struct Retries {
     /// The first attempt included.
     pub(crate) attempts: u32,
@@ -31,6 +59,39 @@ pub(crate) struct Retries {
     pub(crate) base: Micros,
     pub(crate) longest: Micros,
     pub(crate) budget: Box<dyn Budget>,
+}
+
+impl Repeat for Retries {
+    fn started(&mut self, _: &Request, now: Micros, _: &mut Pcg64Mcg) {
+        self.budget.started(now);
+    }
+
+    fn succeeded(&mut self, _: RequestId, attempts: u32, now: Micros) {
+        self.budget.succeeded(attempts, now);
+    }
+
+    fn failed(&mut self, now: Micros) {
+        self.budget.failed(now);
+    }
+
+    fn again(
+        &mut self,
+        end: &Ended,
+        made: u32,
+        is_harmless: bool,
+        now: Micros,
+        rng: &mut Pcg64Mcg,
+    ) -> Option<Micros> {
+        if !is_harmless || made >= self.attempts {
+            return None;
+        }
+        if !self.budget.withdraw(end.outcome == Outcome::TimedOut, now) {
+            return None;
+        }
+        let longest = self.base << (made - 1).min(20);
+        let wait = rng.random_range(0..=longest.min(self.longest));
+        Some(now + wait).filter(|&at| at < end.deadline)
+    }
 }
 
 /// When a second copy is sent.
@@ -67,7 +128,7 @@ impl Hedge {
 /// The policy of one client.
 pub(crate) struct Stack {
     gates: Vec<Box<dyn Gate>>,
-    retries: Option<Retries>,
+    retries: Option<Box<dyn Repeat>>,
     hedge: Option<Hedge>,
     router: Box<dyn Router>,
     limit: Option<Micros>,
@@ -109,8 +170,8 @@ impl Stack {
         self
     }
 
-    pub(crate) fn retries(mut self, retries: Retries) -> Self {
-        self.retries = Some(retries);
+    pub(crate) fn retries(mut self, retries: impl Repeat + 'static) -> Self {
+        self.retries = Some(Box::new(retries));
         self
     }
 
@@ -166,31 +227,31 @@ impl Stack {
 
     /// When a retry of a failed call may begin, if one may.
     fn retry_at(&mut self, end: &Ended, desk: &mut Desk<'_>) -> Option<Micros> {
-        if !self.may_repeat(end.request, end.outcome, desk) {
-            return None;
-        }
+        let is_harmless = self.may_repeat(end.request, end.outcome, desk);
         let retries = self.retries.as_mut()?;
         let call = self.calls.get(&end.request)?;
-        if call.made >= retries.attempts || call.waits || call.under_way > 0 {
+        if call.waits || call.under_way > 0 {
             return None;
         }
-        if !retries.budget.withdraw(end.outcome == Outcome::TimedOut, desk.now()) {
-            return None;
+        retries.again(end, call.made, is_harmless, desk.now(), desk.rng)
+    }
+
+    fn forget(&mut self, request: RequestId) {
+        self.calls.remove(&request);
+        if let Some(retries) = &mut self.retries {
+            retries.over(request);
         }
-        let longest = retries.base << (call.made - 1).min(20);
-        let wait = desk.rng.random_range(0..=longest.min(retries.longest));
-        Some(desk.now() + wait).filter(|&at| at < end.deadline)
     }
 }
 
 impl Player for Stack {
     fn asked(&mut self, request: &Request, desk: &mut Desk<'_>) {
         if let Some(retries) = &mut self.retries {
-            retries.budget.started(desk.now());
+            retries.started(request, desk.now(), desk.rng);
         }
         self.calls.insert(request.id, Call::default());
         if !self.attempt(request.id, desk) {
-            self.calls.remove(&request.id);
+            self.forget(request.id);
             desk.reject(request.id);
             return;
         }
@@ -218,20 +279,20 @@ impl Player for Stack {
         match end.outcome {
             Outcome::Success => {
                 if let Some(retries) = &mut self.retries {
-                    retries.budget.succeeded(call.made, now);
+                    retries.succeeded(end.request, call.made, now);
                 }
                 if call.under_way == 0 {
-                    self.calls.remove(&end.request);
+                    self.forget(end.request);
                 }
             }
             Outcome::Lost => {
                 if call.under_way == 0 {
-                    self.calls.remove(&end.request);
+                    self.forget(end.request);
                 }
             }
             _ => {
                 if let Some(retries) = &mut self.retries {
-                    retries.budget.failed(now);
+                    retries.failed(now);
                 }
                 if now >= end.deadline {
                     return;
@@ -243,7 +304,7 @@ impl Player for Stack {
                     desk.wake_at(at, (u64::from(end.request) << 1) | FOR_RETRY);
                 } else if self.calls.get(&end.request).is_some_and(|c| c.under_way == 0 && !c.waits)
                 {
-                    self.calls.remove(&end.request);
+                    self.forget(end.request);
                     desk.fail(end.request);
                 }
             }
@@ -261,13 +322,16 @@ impl Player for Stack {
             return;
         }
         call.waits = false;
+        if let Some(retries) = &mut self.retries {
+            retries.attempted(request, desk.now());
+        }
         if !self.attempt(request, desk) {
-            self.calls.remove(&request);
+            self.forget(request);
             desk.reject(request);
         }
     }
 
     fn expired(&mut self, request: RequestId, _: &mut Desk<'_>) {
-        self.calls.remove(&request);
+        self.forget(request);
     }
 }

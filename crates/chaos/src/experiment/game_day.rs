@@ -133,11 +133,7 @@ impl GameDay {
         points: &[Handle],
         sensors: Vec<Box<dyn Sensor>>,
     ) -> Round {
-        let point = points.iter().find(|point| *point.0.origin.name() == experiment.target);
-        let outcome = match point {
-            Some(point) => lab.run(point, experiment.clone(), sensors).await,
-            None => Err(Refusal::WrongTarget(experiment.target.clone())),
-        };
+        let outcome = lab.run(points, experiment.clone(), sensors).await;
         let found = self.findings.as_ref().zip(outcome.as_ref().ok());
         Round {
             experiment: experiment.name.clone(),

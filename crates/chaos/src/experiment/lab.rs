@@ -1,18 +1,21 @@
-//! Where experiments are run: one at a time, and only what is allowed.
+//! Where experiments are run: one at a time in the process, and only what is allowed.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use salve_core::sync::Lock;
 use salve_core::{Check, Class, ConfigError, Name, Ratio, Sensor};
 
+use super::turns::{self, Turn};
 use super::{Breach, Experiment, Report, run};
 use crate::arming::ArmError;
 use crate::clock;
 use crate::config::ROOM;
 use crate::fault::Kind;
 use crate::handle::Handle;
+use crate::trial::Reach;
 
 /// What a lab allows.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +27,11 @@ pub struct LabConfig {
     /// Whether an experiment must have a steady state, may reach at most 10 % of the calls, and
     /// never critical ones. Default yes.
     pub safe_mode: bool,
+    /// How many experiments may go on at once in this process, whichever lab runs them: the least
+    /// number of all those labs holds. A lab itself runs one at a time. Default 1; 1 to 100.
+    pub most_at_once: u32,
+    /// How many targets one experiment may have. Default 1; 1 to 1,000.
+    pub most_targets: usize,
     /// The faults that are allowed. Default latency and error.
     pub allowed: Vec<Kind>,
     /// Whether each experiment must be approved. Default yes.
@@ -42,6 +50,8 @@ impl Default for LabConfig {
         Self {
             enabled: false,
             safe_mode: true,
+            most_at_once: 1,
+            most_targets: 1,
             allowed: vec![Kind::Latency, Kind::Error],
             require_approval: true,
             most_duration: Duration::from_secs(600),
@@ -62,6 +72,20 @@ impl LabConfig {
     #[must_use]
     pub const fn with_safe_mode(mut self, safe_mode: bool) -> Self {
         self.safe_mode = safe_mode;
+        self
+    }
+
+    /// Sets how many experiments may go on at once in this process.
+    #[must_use]
+    pub const fn with_most_at_once(mut self, most: u32) -> Self {
+        self.most_at_once = most;
+        self
+    }
+
+    /// Sets how many targets one experiment may have.
+    #[must_use]
+    pub const fn with_most_targets(mut self, most: usize) -> Self {
+        self.most_targets = most;
         self
     }
 
@@ -89,6 +113,8 @@ impl LabConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         let check = Check::room(ROOM);
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3_600));
+        check.range("most_at_once", self.most_at_once, 1, 100)?;
+        check.range("most_targets", self.most_targets, 1, 1_000)?;
         check.duration("most_duration", self.most_duration, second, 24 * hour)?;
         self.silence.map_or(Ok(()), |silence| {
             check.duration("silence", silence, Duration::from_millis(10), hour)
@@ -106,16 +132,26 @@ pub enum Refusal {
     Setting(ConfigError),
     /// This fault is not allowed here.
     NotAllowed(Kind),
-    /// The chaos point is another than the experiment names.
-    WrongTarget(Name),
-    /// Another experiment is going on.
-    Busy,
+    /// No chaos point of this name was given.
+    NoSuchTarget(Name),
+    /// Another experiment is going on in this process.
+    Busy {
+        /// Which.
+        experiment: Name,
+        /// Who answers for it.
+        owner: String,
+    },
     /// Nobody has approved it.
     NotApproved,
     /// The steady state does not hold, or is not known.
     NotSteady(Breach),
-    /// The chaos point could not be armed.
-    NotArmed(ArmError),
+    /// A chaos point could not be armed; those that were have been taken back.
+    NotArmed {
+        /// Which point.
+        target: Name,
+        /// Why not.
+        error: ArmError,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -124,11 +160,13 @@ impl fmt::Display for Refusal {
             Self::Disabled => f.write_str("experiments are switched off"),
             Self::Setting(error) => error.fmt(f),
             Self::NotAllowed(kind) => write!(f, "the fault `{kind}` is not allowed here"),
-            Self::WrongTarget(name) => write!(f, "the chaos point is `{name}`"),
-            Self::Busy => f.write_str("another experiment is going on"),
+            Self::NoSuchTarget(name) => write!(f, "there is no chaos point `{name}` here"),
+            Self::Busy { experiment, owner } => {
+                write!(f, "the experiment `{experiment}` of {owner} is going on")
+            }
             Self::NotApproved => f.write_str("nobody has approved it"),
             Self::NotSteady(breach) => write!(f, "there is no steady state: {breach}"),
-            Self::NotArmed(error) => error.fmt(f),
+            Self::NotArmed { target, error } => write!(f, "`{target}` is not armed: {error}"),
         }
     }
 }
@@ -141,11 +179,11 @@ type Approve = dyn Fn(&Experiment) -> bool + Send + Sync;
 pub struct Lab {
     config: LabConfig,
     approve: Option<Box<Approve>>,
-    busy: AtomicBool,
+    number: u64,
     /// When it was last heard of its operator, in nanoseconds.
     beat: AtomicU64,
-    /// The point that is experimented on, and what its operator has said to end it.
-    now: Lock<Option<(Handle, u64)>>,
+    /// The points that are experimented on, and what the operator has said to end it.
+    now: Lock<Option<Arc<Reach>>>,
     said: Lock<Option<String>>,
 }
 
@@ -159,7 +197,7 @@ impl Lab {
         Ok(Self {
             config,
             approve: None,
-            busy: AtomicBool::new(false),
+            number: turns::number(),
             beat: AtomicU64::new(0),
             now: Lock::new(None),
             said: Lock::new(None),
@@ -183,64 +221,76 @@ impl Lab {
 
     /// Ends the running experiment at once; `false` if there is none.
     pub fn abort(&self, reason: impl Into<String>) -> bool {
-        let Some((handle, epoch)) = self.now.lock().clone() else { return false };
+        let Some(reach) = self.now.lock().clone() else { return false };
         *self.said.lock() = Some(reason.into());
-        handle.0.disarm(crate::Disarm::Asked, Some(epoch))
+        reach.end(crate::Disarm::Asked)
     }
 
-    /// Whether an experiment is going on.
+    /// Whether an experiment of this lab is going on.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
+        turns::is_busy(self.number)
     }
 
-    /// Runs an experiment on a chaos point, whose calls a [`WatchLayer`](crate::WatchLayer)
-    /// follows, and looks at `sensors` meanwhile.
+    /// Runs an experiment on those of the chaos points that it names, whose calls a
+    /// [`WatchLayer`](crate::WatchLayer) follows, and looks at `sensors` meanwhile. The others are
+    /// left alone.
     ///
     /// # Errors
-    /// If it was not begun; then no call was struck.
+    /// If it was not begun; then nothing was struck.
     ///
     /// # Cancellation
     /// Dropping the future ends the experiment and takes everything back. If it is not polled any
     /// more, the faults end by themselves after three intervals.
-    pub async fn run(
+    pub async fn run<'p>(
         &self,
-        handle: &Handle,
+        points: impl IntoIterator<Item = &'p Handle>,
         experiment: Experiment,
         sensors: Vec<Box<dyn Sensor>>,
     ) -> Result<Report, Refusal> {
-        self.admit(handle, &experiment)?;
-        if self.busy.swap(true, Ordering::AcqRel) {
-            return Err(Refusal::Busy);
-        }
-        let _free = Free(self);
+        let targets = self.admit(points, &experiment)?;
+        let turn = Turn::take(self.number, &experiment, self.config.most_at_once)?;
+        let _free = Free(self, turn);
         if self.config.require_approval {
             let approved = self.approve.as_ref().is_some_and(|approve| approve(&experiment));
             approved.then_some(()).ok_or(Refusal::NotApproved)?;
         }
         self.beat();
-        run::run(self, handle, experiment, &sensors).await
+        run::run(self, targets, experiment, &sensors).await
     }
 
-    fn admit(&self, handle: &Handle, experiment: &Experiment) -> Result<(), Refusal> {
+    /// The targets of the experiment in its order, if it may be run here.
+    fn admit<'p>(
+        &self,
+        points: impl IntoIterator<Item = &'p Handle>,
+        experiment: &Experiment,
+    ) -> Result<Vec<Handle>, Refusal> {
         let config = &self.config;
         if !config.enabled {
             return Err(Refusal::Disabled);
         }
-        let name = handle.0.origin.name();
-        if *name != experiment.target {
-            return Err(Refusal::WrongTarget(name.clone()));
-        }
         experiment.validate().map_err(Refusal::Setting)?;
+        let check = Check::room(ROOM);
+        let count = experiment.targets.len();
+        check.range("targets", count, 1, config.most_targets).map_err(Refusal::Setting)?;
+        let points: Vec<_> = points.into_iter().collect();
+        let find = |name: &Name| {
+            let point = points.iter().find(|point| point.0.origin.name() == name);
+            point.map(|point| (*point).clone()).ok_or_else(|| Refusal::NoSuchTarget(name.clone()))
+        };
+        let targets = experiment.targets.iter().map(find).collect::<Result<Vec<_>, _>>()?;
         if let Some(kind) = experiment.kinds().find(|kind| !config.allowed.contains(kind)) {
             return Err(Refusal::NotAllowed(kind));
         }
-        let check = Check::room(ROOM);
-        let most = config.most_duration.min(handle.config().most_armed);
+        let armed = targets.iter().map(|target| target.config().most_armed);
+        let most = armed.fold(config.most_duration, Duration::min);
         check
             .duration("duration", experiment.duration, Duration::from_secs(1), most)
             .map_err(Refusal::Setting)?;
-        if config.safe_mode { is_safe(check, experiment).map_err(Refusal::Setting) } else { Ok(()) }
+        if config.safe_mode {
+            is_safe(check, experiment).map_err(Refusal::Setting)?;
+        }
+        Ok(targets)
     }
 
     /// Whether the operator has not been heard of for too long.
@@ -249,7 +299,7 @@ impl Lab {
         self.config.silence.is_some_and(|silence| clock::now().since(last) >= silence)
     }
 
-    pub(super) fn set_now(&self, now: Option<(Handle, u64)>) {
+    pub(super) fn set_now(&self, now: Option<Arc<Reach>>) {
         *self.said.lock() = None;
         *self.now.lock() = now;
     }
@@ -263,18 +313,22 @@ fn is_safe(check: Check, experiment: &Experiment) -> Result<(), ConfigError> {
     check.range("steady", experiment.steady.len(), 1, usize::MAX)?;
     let most = Ratio::percent::<10>();
     check.that("share", experiment.share, experiment.share <= most, "at most 10% in safe mode")?;
+    // These strike calls, and no group bounds of which.
+    let mut loose = experiment.rules.iter().filter(|rule| rule.fault.kind() == Kind::Unready);
+    if let Some(rule) = loose.find(|rule| rule.share > most) {
+        return check.that("rules.share", rule.share, false, "at most 10% in safe mode");
+    }
     let mut classes = experiment.rules.iter().flat_map(|rule| &rule.aim.classes);
     let critical = classes.any(|class| *class == Class::Critical);
     check.that("aim.classes", "critical", !critical, "not critical in safe mode")
 }
 
 /// Makes room for the next experiment when it goes.
-struct Free<'a>(&'a Lab);
+struct Free<'a>(&'a Lab, #[expect(dead_code, reason = "held for its drop")] Turn);
 
 impl Drop for Free<'_> {
     fn drop(&mut self) {
         self.0.set_now(None);
-        self.0.busy.store(false, Ordering::Release);
     }
 }
 

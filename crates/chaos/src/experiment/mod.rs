@@ -5,7 +5,9 @@ mod lab;
 mod ready;
 mod report;
 mod run;
+mod turns;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use salve_core::{Check, ConfigError, Name, Ratio, Sensor};
@@ -14,13 +16,17 @@ use crate::config::{ROOM, validate_rules};
 use crate::fault::Kind;
 use crate::rule::Rule;
 use crate::sequential::Harm;
+use crate::shared::LONGEST_OUTSIDE;
 
 pub use game_day::{GameDay, GameDayReport, Round};
 pub use lab::{Lab, LabConfig, Refusal};
 pub use ready::Ready;
-pub use report::{Advice, Breach, Cause, Observation, Report, Status};
+pub use report::{Advice, Breach, Cause, Observation, Report, Status, TargetReport};
 
-/// What is to be tried, on which point, and what must stay true meanwhile.
+/// What is to be tried, on which points, and what must stay true meanwhile.
+///
+/// What strikes calls is compared with a control group. What is no call has none: it is judged by
+/// the steady state alone.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,9 +45,10 @@ pub struct Experiment {
     /// Who answers for it. Default its own name.
     #[cfg_attr(feature = "serde", serde(default, with = "salve_core::settings::optional"))]
     pub owner: Option<Name>,
-    /// The name of the chaos point whose calls are struck.
-    pub target: Name,
-    /// What is done to the calls of the experiment's group. At least one rule.
+    /// The names of the chaos points that are armed, all at once. 1 to as many as the lab allows.
+    pub targets: Vec<Name>,
+    /// What is done: to the calls of the experiment's group, or to what is no call, such as checks,
+    /// clocks, connections and processes. Not both in one experiment. At least one rule.
     pub rules: Vec<Rule>,
     /// The steady state: what must be known and hold before it begins, and hold to its end.
     /// Default nothing, which safe mode refuses.
@@ -176,7 +183,7 @@ impl Experiment {
         Self {
             name: name.into(),
             owner: None,
-            target: target.into(),
+            targets: vec![target.into()],
             rules: vec![rule],
             steady: Vec::new(),
             halts: halts(),
@@ -195,6 +202,13 @@ impl Experiment {
     pub fn latency_spike(target: impl Into<Name>, latency: Duration, duration: Duration) -> Self {
         let rule = Rule::new("latency-spike", crate::Fault::latency(latency));
         Self::new("latency-spike", target, rule.with_share(Ratio::ONE)).with_duration(duration)
+    }
+
+    /// Adds a target.
+    #[must_use]
+    pub fn with_target(mut self, target: impl Into<Name>) -> Self {
+        self.targets.push(target.into());
+        self
     }
 
     /// Sets who answers for it.
@@ -272,16 +286,28 @@ impl Experiment {
         self.rules.iter().map(|rule| rule.fault.kind())
     }
 
+    /// Whether there is a control group.
+    pub(crate) fn is_compared(&self) -> bool {
+        self.kinds().all(Kind::is_compared)
+    }
+
     /// Checks every setting.
     ///
     /// # Errors
     /// Names the first field that is out of bounds, its value and the bound.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let check = Check::room(ROOM);
+        check.range("targets", self.targets.len(), 1, 1_000)?;
+        let mut seen = HashSet::new();
+        if let Some(twice) = self.targets.iter().find(|target| !seen.insert(*target)) {
+            return check.that("targets", twice, false, "named once");
+        }
         check.range("rules", self.rules.len(), 1, 1_000)?;
         validate_rules(&self.rules)?;
         let hour = Duration::from_secs(3_600);
-        check.duration("duration", self.duration, second(), 24 * hour)?;
+        let outside = self.kinds().any(Kind::is_outside);
+        let most = if outside { LONGEST_OUTSIDE } else { 24 * hour };
+        check.duration("duration", self.duration, second(), most)?;
         check.duration("interval", self.interval, Duration::from_millis(10), minute())?;
         check.duration("recovery", self.recovery, Duration::ZERO, hour)?;
         // Every look is in the report.
@@ -292,9 +318,11 @@ impl Experiment {
         let share = self.share > Ratio::ZERO && self.share <= half;
         check.that("share", self.share, share, "above 0%, to 50%")?;
         self.harm.validate()?;
-        let stray = self.kinds().find(|kind| matches!(kind, Kind::Unready | Kind::Clock));
-        let kind = stray.unwrap_or(Kind::Unready);
-        check.that("fault", kind, stray.is_none(), "known to belong to a group")?;
+        let stray = self.kinds().find(|kind| !kind.is_compared());
+        let compared = self.kinds().any(Kind::is_compared);
+        if let Some(stray) = stray.filter(|_| compared) {
+            return check.that("fault", stray, false, "apart from what strikes calls");
+        }
         self.steady.iter().chain(&self.halts).try_for_each(|bound| bound.validate(check))
     }
 }

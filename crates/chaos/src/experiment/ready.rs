@@ -8,19 +8,24 @@ use salve_core::{Name, Ratio};
 use super::Experiment;
 use crate::fault::Fault;
 use crate::latency::Latency;
+use crate::lie::Lie;
 use crate::rule::{Aim, Burst, Quota, Rule, Shard};
 use crate::schedule::Schedule;
+use crate::skew::Skew;
+use crate::toxics::{Slices, Toxic};
 
-/// A ready experiment, to be run on any chaos point.
+/// A ready experiment, to be run on any chaos point where its fault can be done: see
+/// [`Fault`](crate::Fault). One that happens in several places at once takes
+/// [several targets](Experiment::with_target).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ready {
     /// What it is called.
     pub name: &'static str,
     /// What it plays, in a sentence.
     pub about: &'static str,
-    /// What is done to calls.
+    /// What is done.
     pub fault: Fault,
-    /// Of which share of the calls in the experiment's group.
+    /// To which share: of the calls in the experiment's group, or of what it is done to.
     pub share: Ratio,
     /// When.
     pub schedule: Schedule,
@@ -55,6 +60,20 @@ const fn ready(name: &'static str, about: &'static str, fault: Fault) -> Ready {
 const fn window(after: u64, lasts: u64) -> Schedule {
     Schedule::Window { after: seconds(after), lasts: seconds(lasts) }
 }
+
+const fn socket(name: &'static str, about: &'static str, toxic: Toxic) -> Ready {
+    ready(name, about, Fault::Socket(toxic))
+}
+
+const fn clock(name: &'static str, about: &'static str, skew: Skew) -> Ready {
+    ready(name, about, Fault::Clock(skew))
+}
+
+const fn lie(name: &'static str, about: &'static str, lie: Lie) -> Ready {
+    ready(name, about, Fault::Lie(lie))
+}
+
+const MIB: u64 = 1 << 20;
 
 const SIX: NonZeroU32 = match NonZeroU32::new(6) {
     Some(six) => six,
@@ -155,6 +174,66 @@ impl Ready {
             share: Ratio::percent::<5>(),
             ..ready("panics", "The client panics now and then.", Fault::Panic)
         },
+        Self {
+            share: Ratio::percent::<10>(),
+            ..ready("unready", "The client often fails before it is asked.", Fault::Unready)
+        },
+        Self {
+            share: Ratio::percent::<30>(),
+            ..ready("out-of-order", "Messages overtake each other.", Fault::Swap)
+        },
+        lie("blind-check", "A check says that all is well, and has not looked.", Lie::Well),
+        lie("failing-check", "A check fails, and what it checks works.", Lie::Ill),
+        lie("stale-check", "A check goes on saying what it has once seen.", Lie::Stale),
+        Self {
+            schedule: Schedule::Period { every: seconds(20), lasts: seconds(10) },
+            ..lie("flapping-check", "A check fails for 10 s and passes for 10 s.", Lie::Ill)
+        },
+        clock("clock-ahead", "A clock is an hour ahead.", Skew::Ahead(seconds(3_600))),
+        clock("clock-behind", "A clock is an hour behind.", Skew::Behind(seconds(3_600))),
+        clock("clock-drift", "A clock gains a second in twenty.", Skew::Drift { ppm: 50_000 }),
+        Self {
+            schedule: window(5, 30),
+            ..clock("clock-frozen", "A clock stands still, then leaps.", Skew::Frozen)
+        },
+        socket("reset", "Connections are reset, and new ones too.", Toxic::Reset),
+        socket("half-open", "Connections stay open, and nothing comes back.", Toxic::Hold),
+        socket("refused", "Connections are closed, and new ones refused.", Toxic::Down),
+        socket(
+            "cut-off",
+            "Answers break off in the middle, with the connection.",
+            Toxic::LimitData(4_096),
+        ),
+        socket(
+            "short-lived",
+            "Connections end after 2 s, whatever they carry.",
+            Toxic::CloseAfter(seconds(2)),
+        ),
+        socket("slow-close", "The end of an answer comes 5 s late.", Toxic::SlowClose(seconds(5))),
+        socket(
+            "narrow-line",
+            "Answers come at 10,000 bytes a second.",
+            Toxic::BytesPerSecond(10_000),
+        ),
+        socket(
+            "long-line",
+            "Answers are under way for half a second longer.",
+            Toxic::Latency(Latency::Fixed(Duration::from_millis(500))),
+        ),
+        socket(
+            "in-pieces",
+            "Answers come in pieces of 64 bytes, 50 ms apart.",
+            Toxic::Slices(Slices { bytes: 64, pause: Duration::from_millis(50) }),
+        ),
+        ready("stuck-process", "A process is there, and stands still.", Fault::Pause),
+        ready("killed-process", "A process is gone at once.", Fault::Kill),
+        ready(
+            "full-disk",
+            "A disk is full but for 16 MiB, by 64 GiB at most.",
+            Fault::Fill { leave: 16 * MIB, most: 65_536 * MIB },
+        ),
+        ready("busy-processors", "Four processors are busy.", Fault::Cpu { processors: 4 }),
+        ready("little-memory", "1 GiB of memory is taken.", Fault::Memory { mebibytes: 1_024 }),
     ];
 
     /// The ready experiment of this name.

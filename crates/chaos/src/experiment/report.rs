@@ -91,6 +91,23 @@ pub struct Advice {
     pub evidence: String,
 }
 
+/// What an experiment did at one of its targets, and how that was left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct TargetReport {
+    /// The chaos point.
+    pub name: Name,
+    /// How many calls, or whatever else there was, were struck.
+    pub struck: u64,
+    /// How many strikes the caps held back.
+    pub capped: u64,
+    /// Whether it was armed after the end; by whoever came next, since it was disarmed.
+    pub still_armed: bool,
+    /// How much of what was struck was still held after the end.
+    pub still_held: u64,
+}
+
 /// What an experiment came to.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -98,12 +115,14 @@ pub struct Advice {
 pub struct Report {
     /// Its name.
     pub experiment: Name,
-    /// The chaos point.
-    pub target: Name,
-    /// What was done to calls.
+    /// The chaos points, and how each was left.
+    pub targets: Vec<TargetReport>,
+    /// What was done.
     pub kinds: Vec<Kind>,
     /// The share of the calls in each group.
     pub share: Ratio,
+    /// Whether calls were compared with a control group. What is no call has none.
+    pub compared: bool,
     /// How it ended.
     pub status: Status,
     /// What ended it before its time.
@@ -115,19 +134,15 @@ pub struct Report {
     /// come back in time.
     #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional_duration"))]
     pub recovered_after: Option<Duration>,
-    /// Whether its point was armed after its end; by whoever came next, since it was disarmed.
-    pub still_armed: bool,
-    /// How many struck calls were still held after its end.
-    pub still_held: u64,
     /// How the experiment's group fared.
     pub experiment_group: Score,
     /// How the control group fared.
     pub control_group: Score,
     /// How many calls found no partner of the other group to be compared with.
     pub unpaired: u64,
-    /// How many calls were struck.
+    /// How many calls, or whatever else there was, were struck at all targets.
     pub struck: u64,
-    /// How many strikes the caps of the point held back.
+    /// How many strikes the caps of the points held back.
     pub capped: u64,
     /// How things stood over time.
     pub observations: Vec<Observation>,
@@ -136,10 +151,15 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether everything was taken back: nothing armed and no call held.
+    /// Whether everything was taken back: at no target anything armed, and nothing held.
     #[must_use]
-    pub const fn is_taken_back(&self) -> bool {
-        !self.still_armed && self.still_held == 0
+    pub fn is_taken_back(&self) -> bool {
+        self.targets.iter().all(|target| !target.still_armed && target.still_held == 0)
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<_> = self.targets.iter().map(|it| format!("`{}`", it.name)).collect();
+        names.join(", ")
     }
 
     /// In a sentence, how it ended and why.
@@ -147,6 +167,7 @@ impl Report {
     pub fn why(&self) -> String {
         match (&self.cause, self.status) {
             (Some(cause), _) => cause.to_string(),
+            (None, Status::Inconclusive) if !self.compared => "nothing was struck".to_owned(),
             (None, Status::Inconclusive) => "too few calls were struck or followed".to_owned(),
             (None, _) => "the steady state held".to_owned(),
         }
@@ -157,7 +178,7 @@ impl Report {
         let mut advise = |advice: String, evidence: String| all.push(Advice { advice, evidence });
         if let Some(cause @ (Cause::Harm { .. } | Cause::SteadyState { .. })) = &self.cause {
             for kind in &self.kinds {
-                advise(format!("At `{}`: {}", self.target, remedy(*kind)), cause.to_string());
+                advise(format!("At {}: {}", self.names(), remedy(*kind)), cause.to_string());
             }
         }
         if self.recovered_after.is_none() {
@@ -165,7 +186,10 @@ impl Report {
             let advice = "Look for what keeps it down: retries, queues, a breaker that stays open.";
             advise(advice.to_owned(), evidence.to_owned());
         }
-        if self.status == Status::Inconclusive {
+        if self.status == Status::Inconclusive && !self.compared {
+            let advice = "Look whether the points are where it happens, and what they told.";
+            advise(advice.to_owned(), format!("nothing was struck at {}", self.names()));
+        } else if self.status == Status::Inconclusive {
             let (ours, control) = (self.experiment_group.calls, self.control_group.calls);
             advise(
                 "Repeat it for longer, or with a larger share.".to_owned(),
@@ -173,13 +197,18 @@ impl Report {
             );
         }
         if self.capped > 0 {
-            let advice = "Raise the caps of the point if more was meant to be struck.";
+            let advice = "Raise the caps of the points if more was meant to be struck.";
             advise(advice.to_owned(), format!("the caps held back {} strikes", self.capped));
         }
         if self.status == Status::Passed && self.recovered_after.is_some() {
-            let bad =
-                format!("experiment {}, control {}", self.experiment_group, self.control_group);
-            advise("Repeat it with a larger share, then let it run regularly.".to_owned(), bad);
+            let (advice, evidence) = match self.compared {
+                true => (
+                    "Repeat it with a larger share, then let it run regularly.",
+                    format!("experiment {}, control {}", self.experiment_group, self.control_group),
+                ),
+                false => ("Let it run regularly.", self.why()),
+            };
+            advise(advice.to_owned(), evidence);
         }
         all
     }
@@ -197,23 +226,38 @@ impl Report {
         let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();
         writeln!(
             text,
-            "# Experiment `{}` on `{}`: {}\n",
-            self.experiment, self.target, self.status
+            "# Experiment `{}` on {}: {}\n",
+            self.experiment,
+            self.names(),
+            self.status
         )?;
         writeln!(text, "{}.\n", self.why())?;
         writeln!(text, "| | |\n|---|---|")?;
         writeln!(text, "| faults | {} |", kinds.join(", "))?;
-        writeln!(text, "| share of each group | {} |", self.share)?;
         writeln!(text, "| lasted | {:?} |", self.lasted)?;
         writeln!(text, "| struck, held back by caps | {}, {} |", self.struck, self.capped)?;
-        writeln!(text, "| experiment | {} |", self.experiment_group)?;
-        writeln!(text, "| control | {} |", self.control_group)?;
+        match self.compared {
+            true => {
+                writeln!(text, "| share of each group | {} |", self.share)?;
+                writeln!(text, "| experiment | {} |", self.experiment_group)?;
+                writeln!(text, "| control | {} |", self.control_group)?;
+            }
+            false => writeln!(text, "| control | none: it strikes no calls |")?,
+        }
         match self.recovered_after {
             Some(after) => writeln!(text, "| steady again after | {after:?} |")?,
             None => writeln!(text, "| steady again after | not in time |")?,
         }
         let back = if self.is_taken_back() { "yes" } else { "no" };
         writeln!(text, "| everything taken back | {back} |")?;
+        for it in self.targets.iter().filter(|_| self.targets.len() > 1) {
+            let TargetReport { name, struck, capped, still_armed, still_held } = it;
+            let left = match (still_armed, still_held) {
+                (false, 0) => "taken back".to_owned(),
+                (armed, held) => format!("armed {armed}, held {held}"),
+            };
+            writeln!(text, "| `{name}` | struck {struck}, held back {capped}, {left} |")?;
+        }
         writeln!(text, "\n## Recommendations\n")?;
         for Advice { advice, evidence } in &self.recommendations {
             writeln!(text, "- {advice} Evidence: {evidence}.")?;
@@ -267,6 +311,19 @@ const fn remedy(kind: Kind) -> &'static str {
         Kind::Swap => "number messages, and do not rely on the order in which they come.",
         Kind::Lie => "do not trust one check alone: judge by what calls come to as well.",
         Kind::Clock => "measure by a monotonic clock, and bound what a step can do.",
+        Kind::Socket => {
+            "bound each wait on a connection (timeout), keep it alive by questions, and make it anew where that is safe."
+        }
+        Kind::Pause => {
+            "have somebody else watch it (health), and start it again when it is silent."
+        }
+        Kind::Kill => "have it started again (healer, service manager), and lose nothing by it.",
+        Kind::Fill => {
+            "watch what is free (health), clean up before it is full, and bear a failed write."
+        }
+        Kind::Cpu | Kind::Memory => {
+            "bound what is taken on (bulkhead), and do without what is optional (degradation)."
+        }
     }
 }
 

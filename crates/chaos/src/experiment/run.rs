@@ -1,54 +1,68 @@
 //! The course of one experiment.
 
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use salve_core::{Moment, Sensor};
 
-use super::{Bound, Breach, Cause, Experiment, Lab, Observation, Refusal, Report, Status};
+use super::{
+    Bound, Breach, Cause, Experiment, Lab, Observation, Refusal, Report, Status, TargetReport,
+    turns,
+};
 use crate::arming::Arming;
 use crate::clock;
 use crate::event::{Disarm, Event};
 use crate::handle::Handle;
-use crate::trial::Trial;
+use crate::trial::{Reach, Seen, Trial};
 
 /// An experiment under way, which ends when this goes, however it goes.
 struct Run<'a> {
     lab: &'a Lab,
-    handle: &'a Handle,
+    targets: Vec<Target>,
     experiment: &'a Experiment,
     sensors: &'a [Box<dyn Sensor>],
-    trial: Arc<Trial>,
-    epoch: u64,
+    reach: Arc<Reach>,
+    /// What is compared; nothing where there is no control group.
+    trial: Option<Arc<Trial>>,
     began: Moment,
+    observations: Vec<Observation>,
+}
+
+/// A chaos point that the experiment has armed, and what it had counted before.
+struct Target {
+    handle: Handle,
+    epoch: u64,
     struck_before: u64,
     capped_before: u64,
-    observations: Vec<Observation>,
 }
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        self.handle.0.disarm(Disarm::ExperimentEnded, Some(self.epoch));
+        self.reach.end(Disarm::ExperimentEnded);
     }
 }
 
 pub(super) async fn run(
     lab: &Lab,
-    handle: &Handle,
+    targets: Vec<Handle>,
     experiment: Experiment,
     sensors: &[Box<dyn Sensor>],
 ) -> Result<Report, Refusal> {
     if let Some(breach) = unsteady(&experiment, sensors) {
         return Err(Refusal::NotSteady(breach));
     }
-    let mut run = Run::begin(lab, handle, &experiment, sensors)?;
+    let mut run = Run::begin(lab, targets, &experiment, sensors)?;
+    let name = experiment.name.to_string();
+    run.tell(Event::ExperimentStarted { experiment: name, owner: experiment.owner() });
     let cause = run.until_broken().await;
     let ended = clock::now();
-    handle.0.disarm(Disarm::ExperimentEnded, Some(run.epoch));
+    run.reach.end(Disarm::ExperimentEnded);
     let recovered_after = run.until_recovered(ended).await;
     let report = run.report(cause, ended, recovered_after);
-    drop(run);
-    handle.0.tell(Event::ExperimentEnded {
+    run.tell(Event::ExperimentEnded {
         experiment: report.experiment.to_string(),
         owner: experiment.owner(),
         status: report.status,
@@ -59,35 +73,58 @@ pub(super) async fn run(
 }
 
 impl<'a> Run<'a> {
+    /// Arms every target. If one cannot be armed, the drop takes back those before it.
     fn begin(
         lab: &'a Lab,
-        handle: &'a Handle,
+        targets: Vec<Handle>,
         experiment: &'a Experiment,
         sensors: &'a [Box<dyn Sensor>],
     ) -> Result<Self, Refusal> {
-        let trial = Arc::new(Trial::new(experiment.share, experiment.slow, experiment.harm));
+        let reach = Arc::new(Reach::default());
+        let trial = experiment.is_compared().then(|| {
+            let Experiment { share, slow, harm, .. } = experiment;
+            Arc::new(Trial::new(turns::number(), *share, *slow, *harm, Arc::clone(&reach)))
+        });
+        let (began, observations) = (clock::now(), Vec::new());
+        let targets_of_run = Vec::with_capacity(targets.len());
+        let mut run = Self {
+            lab,
+            targets: targets_of_run,
+            experiment,
+            sensors,
+            reach,
+            trial,
+            began,
+            observations,
+        };
+        for handle in targets {
+            run.arm(handle)?;
+        }
+        lab.set_now(Some(Arc::clone(&run.reach)));
+        Ok(run)
+    }
+
+    fn arm(&mut self, handle: Handle) -> Result<(), Refusal> {
+        let experiment = self.experiment;
         let before = handle.status();
         let (owner, reason) = (experiment.owner(), format!("experiment {}", experiment.name));
         let lasts = lease(experiment).min(experiment.duration);
-        let arming = Arming::new(owner, reason, lasts).with_rules(experiment.rules.clone());
-        let armed = handle.0.arm(arming, Some(Arc::clone(&trial)));
-        let epoch = armed.map_err(Refusal::NotArmed)?;
-        let run = Self {
-            lab,
-            handle,
-            experiment,
-            sensors,
-            trial,
-            epoch,
-            began: clock::now(),
-            struck_before: before.struck,
-            capped_before: before.capped,
-            observations: Vec::new(),
-        };
-        lab.set_now(Some((handle.clone(), epoch)));
-        let name = experiment.name.to_string();
-        handle.0.tell(Event::ExperimentStarted { experiment: name, owner: experiment.owner() });
-        Ok(run)
+        let mut arming = Arming::new(owner, reason, lasts).with_rules(experiment.rules.clone());
+        arming.up_to = Some(experiment.duration);
+        let armed = handle.0.arm(arming, self.trial.clone());
+        let epoch = armed
+            .map_err(|error| Refusal::NotArmed { target: handle.0.origin.name().clone(), error })?;
+        self.reach.add(&handle.0, epoch);
+        let (struck_before, capped_before) = (before.struck, before.capped);
+        self.targets.push(Target { handle, epoch, struck_before, capped_before });
+        Ok(())
+    }
+
+    /// The first target tells, so that nobody hears of it twice.
+    fn tell(&self, event: Event) {
+        if let Some(first) = self.targets.first() {
+            first.handle.0.tell(event);
+        }
     }
 
     /// Looks again and again until the time is over or something is broken.
@@ -96,8 +133,8 @@ impl<'a> Run<'a> {
         let mut look = self.began;
         loop {
             look = look.after(self.experiment.interval);
-            let ended = self.handle.0.ended(self.epoch);
-            let gone = tokio::time::timeout_at(clock::instant(look.min(end)), ended).await.is_ok();
+            let next = clock::instant(look.min(end));
+            let gone = tokio::time::timeout_at(next, self.any_ended()).await.is_ok();
             let now = clock::now();
             self.observe(now);
             if let Some(cause) = self.broken(gone) {
@@ -107,15 +144,30 @@ impl<'a> Run<'a> {
                 return None;
             }
             let until = now.after(lease(self.experiment)).min(end);
-            if !self.handle.0.extend(self.epoch, until) {
+            // All of them, also where one is gone: then the next look ends it.
+            let lost = self.targets.iter().filter(|it| !it.handle.0.extend(it.epoch, until));
+            if lost.count() > 0 {
                 return Some(self.broken(true).unwrap_or(Cause::ControlLost));
             }
         }
     }
 
+    /// Ends as soon as any target is no longer armed by this experiment.
+    async fn any_ended(&self) {
+        let mut all: Vec<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = Vec::new();
+        for Target { handle, epoch, .. } in &self.targets {
+            all.push(Box::pin(handle.0.ended(*epoch)));
+        }
+        poll_fn(|cx| match all.iter_mut().any(|one| one.as_mut().poll(cx).is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
+
     /// What is broken now; `gone` says that somebody else has ended the faults.
     fn broken(&self, gone: bool) -> Option<Cause> {
-        let seen = self.trial.seen();
+        let seen = self.seen();
         if seen.harmed {
             let (experiment, control) = (seen.experiment, seen.control);
             return Some(Cause::Harm { experiment, control, ratio: seen.ratio });
@@ -126,7 +178,8 @@ impl<'a> Run<'a> {
         if gone {
             // At the very end its own time is over.
             let over = clock::now() >= self.began.after(self.experiment.duration);
-            return (!over).then_some(match self.handle.0.is_halted() {
+            let halted = self.targets.iter().any(|target| target.handle.0.is_halted());
+            return (!over).then_some(match halted {
                 true => Cause::Halted,
                 false => Cause::ControlLost,
             });
@@ -141,11 +194,16 @@ impl<'a> Run<'a> {
     async fn until_recovered(&mut self, ended: Moment) -> Option<Duration> {
         let end = ended.after(self.experiment.recovery);
         // Calls that are let go end as soon as they are polled. If they do not, that is said.
-        let released = self.handle.0.released();
+        let released = async {
+            for target in &self.targets {
+                target.handle.0.released().await;
+            }
+        };
         let _ = tokio::time::timeout_at(clock::instant(end), released).await;
         loop {
             let now = clock::now();
-            if self.handle.status().held == 0 && unsteady(self.experiment, self.sensors).is_none() {
+            let held = self.targets.iter().any(|target| target.handle.status().held > 0);
+            if !held && unsteady(self.experiment, self.sensors).is_none() {
                 return Some(now.since(ended));
             }
             if now >= end {
@@ -157,15 +215,20 @@ impl<'a> Run<'a> {
         }
     }
 
+    fn seen(&self) -> Seen {
+        self.trial.as_ref().map_or_else(Seen::default, |trial| trial.seen())
+    }
+
     fn observe(&mut self, now: Moment) {
-        let seen = self.trial.seen();
+        let seen = self.seen();
         let bounds = self.experiment.steady.iter().chain(&self.experiment.halts);
+        let struck = |it: &Target| it.handle.status().struck - it.struck_before;
         self.observations.push(Observation {
             after: now.since(self.began),
             readings: bounds.map(|it| (it.reading.clone(), it.value(self.sensors))).collect(),
             experiment: seen.experiment,
             control: seen.control,
-            struck: self.handle.status().struck - self.struck_before,
+            struck: self.targets.iter().map(struck).sum(),
         });
     }
 
@@ -175,9 +238,11 @@ impl<'a> Run<'a> {
         ended: Moment,
         recovered_after: Option<Duration>,
     ) -> Report {
-        let (seen, now) = (self.trial.seen(), self.handle.status());
-        let struck = now.struck - self.struck_before;
-        let few = seen.experiment.calls.min(seen.control.calls) < self.experiment.min_calls;
+        let seen = self.seen();
+        let targets: Vec<_> = self.targets.iter().map(Target::report).collect();
+        let struck = targets.iter().map(|target| target.struck).sum();
+        let fewest = seen.experiment.calls.min(seen.control.calls);
+        let few = self.trial.is_some() && fewest < self.experiment.min_calls;
         let status = match &cause {
             Some(_) => Status::Aborted,
             None if few || struck == 0 => Status::Inconclusive,
@@ -185,25 +250,37 @@ impl<'a> Run<'a> {
         };
         let mut report = Report {
             experiment: self.experiment.name.clone(),
-            target: self.experiment.target.clone(),
             kinds: self.experiment.kinds().collect(),
             share: self.experiment.share,
+            compared: self.trial.is_some(),
             status,
             cause,
             lasted: ended.since(self.began),
             recovered_after,
-            still_armed: now.armed.is_some(),
-            still_held: now.held,
             experiment_group: seen.experiment,
             control_group: seen.control,
             unpaired: seen.unpaired,
             struck,
-            capped: now.capped - self.capped_before,
+            capped: targets.iter().map(|target| target.capped).sum(),
+            targets,
             observations: self.observations.clone(),
             recommendations: Vec::new(),
         };
         report.recommendations = report.advise();
         report
+    }
+}
+
+impl Target {
+    fn report(&self) -> TargetReport {
+        let now = self.handle.status();
+        TargetReport {
+            name: self.handle.0.origin.name().clone(),
+            struck: now.struck - self.struck_before,
+            capped: now.capped - self.capped_before,
+            still_armed: now.armed.is_some(),
+            still_held: now.held,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use salve_core::Moment;
 use salve_core::sync::Ordering;
-#[cfg(feature = "proxy")]
+#[cfg(any(feature = "proxy", all(feature = "guard", target_os = "linux")))]
 use tokio::sync::watch;
 
 use super::Shared;
@@ -54,7 +54,7 @@ impl Shared {
     }
 
     /// The number of the arming that holds, now and as it changes; 0 while there is none.
-    #[cfg(feature = "proxy")]
+    #[cfg(any(feature = "proxy", all(feature = "guard", target_os = "linux")))]
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.epochs.subscribe()
     }
@@ -74,6 +74,12 @@ impl Held {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         shared.totals.held.fetch_add(1, Ordering::Relaxed);
         Self(shared)
+    }
+
+    /// Counts it for ever: nobody can say that it is released.
+    #[cfg(all(feature = "guard", target_os = "linux"))]
+    pub(crate) fn for_good(self) {
+        std::mem::forget(self);
     }
 }
 

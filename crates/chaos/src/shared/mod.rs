@@ -1,8 +1,11 @@
 //! The engine behind a lock that is only taken while it is armed, and the word before it.
 
 mod held;
+#[cfg(any(feature = "proxy", all(feature = "guard", target_os = "linux")))]
+mod outside;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use salve_core::sync::{AtomicU64, Lock, Ordering};
 use salve_core::{Enforcement, Events, Moment, Name, Origin, Told};
@@ -55,6 +58,9 @@ struct Present {
     injector: Injector,
     armed: Armed,
     trial: Option<Arc<Trial>>,
+    /// When it ends at the latest, however often it is put off.
+    #[cfg(all(feature = "guard", target_os = "linux"))]
+    ends: Moment,
 }
 
 #[derive(Debug, Default)]
@@ -66,11 +72,20 @@ pub(crate) struct Totals {
     pub(crate) held: AtomicU64,
 }
 
+/// The longest that anything outside of this process is held.
+pub(crate) const LONGEST_OUTSIDE: Duration = Duration::from_secs(600);
+
 /// The place of a call in an experiment.
 pub(crate) struct Place {
     pub(crate) trial: Arc<Trial>,
     pub(crate) group: Group,
     pub(crate) epoch: u64,
+}
+
+impl Place {
+    pub(crate) fn member(&self) -> (u64, Group) {
+        (self.trial.id(), self.group)
+    }
 }
 
 /// A call that is struck, as the future has to know it.
@@ -110,7 +125,10 @@ impl Shared {
     pub(crate) fn arm(&self, arming: Arming, trial: Option<Arc<Trial>>) -> Result<u64, ArmError> {
         let now = clock::now();
         self.expire(now);
-        arming.validate(self.config.most_armed)?;
+        let rules = arming.rules.as_ref().unwrap_or(&self.config.rules);
+        let outside = rules.iter().any(|rule| rule.fault.kind().is_outside());
+        let most = if outside { LONGEST_OUTSIDE } else { Duration::MAX };
+        arming.validate(self.config.most_armed.min(most))?;
         // Held until the word is written, so that a halt of everything comes before or after.
         let gate = halt::gate();
         if gate.is_closed() {
@@ -133,13 +151,20 @@ impl Shared {
                 armed_at: now,
                 until,
             };
-            let rules = arming.rules.as_ref().unwrap_or(&self.config.rules);
             let injector = Injector::new(rules, terms);
+            #[cfg(all(feature = "guard", target_os = "linux"))]
+            let ends = now.after(arming.up_to.unwrap_or(arming.lasts));
             let Arming { owner, reason, .. } = arming;
             let armed = Armed { owner, reason, since: now, until, struck: 0, capped: 0 };
             let (owner, reason) = (armed.owner.clone(), armed.reason.clone());
             let event = Event::Armed { owner, reason, until };
-            inner.armed = Some(Present { injector, armed, trial });
+            inner.armed = Some(Present {
+                injector,
+                armed,
+                trial,
+                #[cfg(all(feature = "guard", target_os = "linux"))]
+                ends,
+            });
             inner.epoch += 1;
             self.word.store(inner.epoch, Ordering::Relaxed);
             (inner.epoch, event)
@@ -221,6 +246,10 @@ impl Shared {
         let inner = self.inner.lock();
         let present = inner.armed.as_ref()?;
         let trial = present.trial.as_ref()?;
+        // Its place was found at another target of the same experiment, further out.
+        if group::current(trial.id()).is_some() {
+            return None;
+        }
         let draw = present.injector.draw_group(call, trial.next());
         let group = trial.group(draw)?;
         Some(Place { trial: Arc::clone(trial), group, epoch: inner.epoch })
@@ -243,7 +272,9 @@ impl Shared {
             let epoch = inner.epoch;
             let present = inner.armed.as_mut()?;
             // An experiment strikes nobody whose fate it does not follow.
-            if present.trial.is_some() && group::current() != Some(Group::Experiment) {
+            if let Some(trial) = &present.trial
+                && group::current(trial.id()) != Some(Group::Experiment)
+            {
                 return None;
             }
             let strike = self.counting_capped(present, |it| it.decide(call, step, now))?;
@@ -298,7 +329,7 @@ impl Shared {
         answer
     }
 
-    fn is_shadow(&self) -> bool {
+    pub(crate) fn is_shadow(&self) -> bool {
         self.config.enforcement == Enforcement::Shadow
     }
 

@@ -25,6 +25,9 @@ fn row(told: &Told<Event>) -> Option<Row> {
             let report = format!("{struck} were struck; {cause:?}");
             (told.by.as_str(), "", "disarmed".to_owned(), Some(report))
         }
+        Event::NotHeld { kind, why } => {
+            (told.by.as_str(), "", "not held".to_owned(), Some(format!("{kind}: {why}")))
+        }
         Event::ExperimentStarted { experiment, owner } => {
             (experiment.as_str(), owner.as_str(), "started".to_owned(), None)
         }

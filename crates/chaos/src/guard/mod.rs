@@ -5,6 +5,8 @@
 //!                           ▲ the pipe closes, by will or by death; or the time is over
 //! ```
 
+mod holder;
+
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
@@ -22,9 +24,10 @@ use tokio::process::{Child, ChildStdin, Command};
 use crate::arming::{ArmError, Arming};
 use crate::config::ROOM;
 use crate::halt::gate;
+use crate::shared::LONGEST_OUTSIDE as LONGEST;
 
-/// The longest that anything is held.
-const LONGEST: Duration = Duration::from_secs(600);
+pub use holder::Holder;
+
 /// In which a guard must begin, and take back.
 const PATIENCE: Duration = Duration::from_secs(20);
 
