@@ -23,7 +23,7 @@ use salve_core::{Budget, ConfigError, Moment, Outcome, nanos};
 use crate::attempts::{Attempts, Held, Judgement, Next, Supply};
 use crate::config::Config;
 
-/// The retries of one policy. Time is an argument of every step.
+/// The retries of one policy, always enforced. Time is an argument of every step.
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
@@ -52,7 +52,7 @@ impl Engine {
     #[must_use]
     pub fn begin(&mut self, deadline: Moment, now: Moment) -> Call {
         let total = self.config.total_deadline.map_or(Moment::MAX, |total| now.after(total));
-        let attempts = Attempts::new(self.config.max_attempts, 1, deadline.min(total));
+        let attempts = Attempts::new(self.config.max_attempts - 1, 1, deadline.min(total));
         let affordable = self.budget.as_ref().is_none_or(|budget| budget.call_started(now));
         let mut call = Call { attempts, request: Held::Yes };
         self.keep(&mut call, affordable, now);
@@ -70,7 +70,7 @@ impl Engine {
         now: Moment,
     ) -> Option<Duration> {
         let Judgement::Failed(failure) = outcome.into() else { return None };
-        let supply = Supply { repeatable, request: call.request, around: None };
+        let supply = Supply { repeatable, request: call.request, around: None, paused: false };
         let Self { config, budget, rng } = self;
         let pay = |cost| budget.as_ref().map_or(Some(0), |budget| budget.withdraw(cost, now));
         match call.attempts.after(config, failure, supply, now, rng, pay) {
