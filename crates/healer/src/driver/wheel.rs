@@ -60,6 +60,7 @@ enum Rest {
 impl Wheel {
     pub(super) async fn roll(mut self) {
         let mut inputs = Vec::new();
+        self.free_all().await;
         loop {
             self.mind_the_gap().await;
             self.take_in(&mut inputs).await;
@@ -244,10 +245,25 @@ impl Wheel {
             self.cut(plan, ActionResult::TimedOut, "its time is over").await;
         }
         for plan in self.crew.stuck(now) {
+            self.write([Entry::healer("it was told to end and goes on", Fact::Hung(plan))]).await;
             self.book.tell(Event::Stuck(plan));
         }
         for plan in self.crew.freed() {
-            self.book.tell(Event::Freed(plan));
+            self.free(plan, "it has ended after all").await;
+        }
+    }
+
+    async fn free(&mut self, plan: PlanId, why: &str) {
+        if self.book.state().hung().any(|hung| hung == plan) {
+            self.write([Entry::healer(why, Fact::Freed(plan))]).await;
+        }
+        self.book.tell(Event::Freed(plan));
+    }
+
+    /// What hung in an earlier program hangs no more.
+    async fn free_all(&mut self) {
+        for plan in self.book.state().hung().collect::<Vec<_>>() {
+            self.free(plan, "it has ended with its program").await;
         }
     }
 
