@@ -233,7 +233,9 @@ impl fmt::Display for HoldReason {
             Self::Suspicion { .. } => {
                 f.write_str("a detector is suspicious for a short while only")
             }
-            Self::LooksWell { .. } => f.write_str("the target is well now that it is looked at again"),
+            Self::LooksWell { .. } => {
+                f.write_str("the target is well now that it is looked at again")
+            }
             Self::SelfDoubt { .. } => f.write_str("the healer stood still and looks again first"),
             Self::Dependency { cause } => write!(f, "the failure is explained by `{cause}`"),
             Self::Storm { scope } => write!(f, "many fail together: {scope}"),

@@ -256,7 +256,10 @@ async fn a_row_that_no_table_takes_is_dropped_alone() {
         history.record(if nth % 5 == 2 { check(f64::NAN) } else { check(f64::from(nth)) });
     }
     history.flush().await.unwrap();
-    assert_eq!(history.counts(), HistoryCounts { written: 10, dropped: 2, ..HistoryCounts::default() });
+    assert_eq!(
+        history.counts(),
+        HistoryCounts { written: 10, dropped: 2, ..HistoryCounts::default() }
+    );
     let rows = history.read(Table::HealthChecks, Wall(0), 100).await.unwrap();
     let seen: Vec<_> = rows.iter().map(|row| row["latency_ms"].as_f64().unwrap()).collect();
     assert_eq!(seen, [0.0, 1.0, 3.0, 4.0, 5.0, 6.0, 8.0, 9.0, 10.0, 11.0]);

@@ -39,7 +39,8 @@ impl Reader {
     /// Learns what is open already, and returns what was told of it before: by this program, or by one that
     /// has died since and could not tell its end.
     pub fn resume(&mut self, state: &State) -> Vec<Alert> {
-        let mut before: Vec<_> = state.hung().map(|plan| self.stuck(plan, "does not end")).collect();
+        let mut before: Vec<_> =
+            state.hung().map(|plan| self.stuck(plan, "does not end")).collect();
         before.extend(state.is_killed().then(|| self.switch("too many repairs failed")));
         before.extend(state.harmed().map(|_| self.harm("others fail after a repair")));
         for incident in state.incidents() {
@@ -251,6 +252,11 @@ mod tests {
         let freed = read(Event::Freed(PlanId(7))).unwrap();
         assert_eq!((freed.0, freed.1), (resolved, stuck.1), "the same matter, and its end");
         assert_eq!(read(Event::Refused { why: String::new() }), None);
+        let pruning = || "shop/pruning".to_owned();
+        let failed = read(Event::PruningFailed { why: "no key".to_owned() });
+        assert_eq!(failed, Some((raised, pruning(), Severity::Low)));
+        let pruned = read(Event::Pruned { removed: 3 });
+        assert_eq!(pruned, Some((resolved, pruning(), Severity::Low)));
 
         let tripped = Fact::KillSwitchTripped { failures: 4, outcomes: 10 };
         let (stage, line) = told(&mut reader, tripped).unwrap();

@@ -16,8 +16,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use salve_core::sync::{AtomicU64, Ordering};
 use salve_core::clock;
+use salve_core::sync::{AtomicU64, Ordering};
 use salve_healer::{JournalError, Wall};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
