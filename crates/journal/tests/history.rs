@@ -209,8 +209,29 @@ async fn what_is_too_old_is_forgotten_by_kind() {
     ] {
         assert_eq!(history.read(table, Wall(0), 100).await.unwrap().len(), kept, "{table:?}");
     }
+    let counts = history.counts();
+    assert!(counts.forgotten > 0 && counts.unforgotten == 0, "{counts:?}");
     assert_eq!(history.forget(Table::HealthScores, Wall(now - 7 * day)).await.unwrap(), 2);
     assert_eq!(history.read(Table::HealthScores, Wall(0), 100).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_forgotten_is_counted_and_nothing_else_suffers() {
+    let place = Place::new();
+    let history = History::open(place.config()).unwrap();
+    history.record_at(Wall(1_000), feature(1));
+    history.flush().await.unwrap();
+    drop(history);
+    let refuses = "CREATE TRIGGER stays BEFORE DELETE ON feature_flags
+        BEGIN SELECT RAISE(ABORT, 'it stays'); END";
+    Connection::open(place.file()).unwrap().execute_batch(refuses).unwrap();
+    let history = History::open(place.config()).unwrap();
+    history.record(feature(2));
+    history.flush().await.unwrap();
+    let counts = history.counts();
+    let expected = HistoryCounts { written: 1, unforgotten: 1, ..HistoryCounts::default() };
+    assert_eq!(counts, expected);
+    assert_eq!(history.read(Table::FeatureFlags, Wall(0), 9).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
