@@ -57,7 +57,7 @@ async fn inv_35_and_36_the_start_and_the_state_before_are_written_before_the_eff
 
 #[tokio::test(start_paused = true)]
 async fn inv_36_what_ran_when_it_was_killed_is_verified_and_not_repeated() {
-    let rig = Rig::with(salve_healer::ActionMeta::default(), policy(), Arc::default()).await;
+    let rig = Rig::with(ActionMeta::default(), policy(), Arc::default()).await;
     *rig.action.takes.lock().unwrap() = None;
     rig.fail("api").await;
     assert_eq!(rig.action.count(), 1);

@@ -1,9 +1,8 @@
 //! What failures have in common: who fails together, and who fails under load.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use salve_core::Name;
 
 use super::advice::ENOUGH;
@@ -43,7 +42,7 @@ const CHANCE: f64 = 0.01;
 #[must_use]
 pub fn clusters(state: &State, now: Time, within: Duration, together: Duration) -> Vec<Cluster> {
     let begun: Vec<(Name, Vec<Time>)> = beginnings(state, now, within, |target, _| target.clone());
-    let mut found: Vec<(BTreeSet<Name>, usize)> = Vec::new();
+    let mut found: Vec<(IndexSet<Name>, usize)> = Vec::new();
     for (nth, (one, times)) in begun.iter().enumerate() {
         for (other, others) in &begun[nth + 1..] {
             let near = |a: &[Time], b: &[Time]| {
@@ -55,9 +54,9 @@ pub fn clusters(state: &State, now: Time, within: Duration, together: Duration) 
             if here.min(there) < ENOUGH || here * 2 <= times.len() || there * 2 <= others.len() {
                 continue;
             }
-            let joins = |it: &(BTreeSet<Name>, usize)| it.0.contains(one) || it.0.contains(other);
+            let joins = |it: &(IndexSet<Name>, usize)| it.0.contains(one) || it.0.contains(other);
             let (near, rest) = found.into_iter().partition::<Vec<_>, _>(joins);
-            let pair = (BTreeSet::from([one.clone(), other.clone()]), here.min(there));
+            let pair = (IndexSet::from([one.clone(), other.clone()]), here.min(there));
             let joined = near.into_iter().fold(pair, |(mut all, times), (more, least)| {
                 all.extend(more);
                 (all, times.min(least))
@@ -66,10 +65,12 @@ pub fn clusters(state: &State, now: Time, within: Duration, together: Duration) 
             found.push(joined);
         }
     }
-    let cluster = |(targets, times): (BTreeSet<Name>, usize)| Cluster {
-        targets: targets.into_iter().collect(),
-        times,
+    let by_name = |targets: IndexSet<Name>| {
+        let mut targets: Vec<Name> = targets.into_iter().collect();
+        targets.sort_unstable_by(|a, b| a.as_str().cmp(b.as_str()));
+        targets
     };
+    let cluster = |(targets, times)| Cluster { targets: by_name(targets), times };
     found.into_iter().map(cluster).collect()
 }
 
