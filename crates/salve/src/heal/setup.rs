@@ -180,6 +180,8 @@ impl Setup {
     /// As [`with_journal`](Self::with_journal), for a journal that others read as well.
     pub fn with_shared_journal(mut self, journal: Arc<dyn Journal>) -> Self {
         self.journal = Ok(journal);
+        #[cfg(feature = "journal")]
+        let _ = self.pruner.take();
         self
     }
 
@@ -190,6 +192,7 @@ impl Setup {
     pub fn with_sqlite(mut self, config: &crate::journal::SqliteConfig) -> Self {
         let opened = crate::journal::SqliteJournal::open(config);
         self.journal = opened.map(|journal| Arc::new(journal) as Arc<dyn Journal>);
+        self.pruner = None;
         self
     }
 
