@@ -3,12 +3,12 @@
 
 mod rig;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rig::{Memory, ada, policy, secs};
+use salve_core::clock;
 use salve_healer::action::Report as Done;
 use salve_healer::driver::{Config, Driver, Event, Operator, Receipt};
 use salve_healer::{
@@ -22,21 +22,21 @@ const WORKERS: usize = 2;
 /// Answered within a second, in which the machine itself did not stand still: what a thread that only
 /// sleeps has lost meanwhile is nobody's fault here.
 async fn quick<T, E: std::fmt::Debug>(what: &str, act: impl Future<Output = Result<T, E>>) -> T {
-    let over = Arc::new(AtomicBool::new(false));
-    let ends = over.clone();
+    let (over, ends) = channel::<()>();
     let machine = std::thread::spawn(move || {
         let (nap, mut lost) = (Duration::from_millis(5), Duration::ZERO);
-        while !ends.load(Ordering::Relaxed) {
-            let began = std::time::Instant::now();
-            std::thread::sleep(nap);
-            lost += began.elapsed().saturating_sub(2 * nap);
+        loop {
+            let began = clock::now();
+            if ends.recv_timeout(nap) != Err(RecvTimeoutError::Timeout) {
+                return lost;
+            }
+            lost += clock::now().since(began).saturating_sub(2 * nap);
         }
-        lost
     });
     let began = Instant::now();
     let done = timeout(secs(60), act).await;
     let took = began.elapsed();
-    over.store(true, Ordering::Relaxed);
+    drop(over);
     let lost = machine.join().unwrap();
     assert!(took < secs(1) + lost, "{what} took {took:?}, the machine stood still for {lost:?}");
     done.expect(what).expect(what)
