@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use salve::circuit_breaker::State as BreakerState;
 use salve::heal::{
-    ActionMeta, CallsCheck, Closure, Healing, JournalHealth, Kind, Policy, Setup, Severity, Step,
-    Strategy, Target, Who, degrade, resize,
+    ActionMeta, CallsCheck, Closure, Event, Healing, JournalHealth, Kind, OpenError, Policy, Setup,
+    Severity, Step, Strategy, Target, Who, degrade, resize,
 };
 use salve::healer::{
     Condition, Escalation, Fact, HoldReason, Incident, Journal, Phase, Record, Resolution, Verdict,
@@ -17,6 +17,7 @@ use salve::healer::{
 use salve::health::{self, Check, Finding, State, Status, TargetConfig};
 use salve::history::Feed;
 use salve::journal::history::{History, HistoryConfig, Table};
+use salve::journal::prune::{HmacKey, Retention, Signature, Signer};
 use salve::journal::{MemoryJournal, SqliteConfig, SqliteJournal};
 use salve::{Place, StackHandle, bulkhead, circuit_breaker, degradation};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
@@ -452,4 +453,97 @@ async fn the_history_tells_of_breakers_ladders_checks_and_repairs() {
     let checks = rows(Table::HealthChecks).await.len();
     assert!((8..=16).contains(&checks), "{checks}");
     assert_eq!((history.counts().dropped, history.counts().failed), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_came_back_after_its_conviction_is_not_restarted() {
+    let stage = Stage::new();
+    let healer = stage.healed().await;
+    let person = healer.by(ada());
+    person.pause("ada", salve::healer::Scope::All, "hands off").await.unwrap();
+    stage.break_it();
+    tokio::time::sleep(secs(30)).await;
+    assert_eq!(incident(&healer, "server").unwrap().phase, Phase::Open);
+    // It comes back between two checks, and health has not noticed when the pause is lifted.
+    stage.broken.store(false, Ordering::Relaxed);
+    assert_eq!(stage.health.state("server"), Some(State::Failed));
+    person.resume("ada", "go on").await.unwrap();
+    tokio::time::sleep(secs(120)).await;
+    assert_eq!(stage.restarts.load(Ordering::Relaxed), 0, "it was looked at once more");
+    assert!(incident(&healer, "server").is_none());
+    let story = stage.story().await;
+    let spared =
+        |fact: &Fact| matches!(fact, Fact::Held { reason: HoldReason::LooksWell { .. }, .. });
+    assert!(story.iter().any(|record| spared(&record.fact)));
+}
+
+/// Signs as a key does, or has lost it.
+struct Signs(Arc<AtomicBool>, HmacKey);
+
+impl Signer for Signs {
+    fn sign<'a>(
+        &'a self,
+        message: &'a [u8],
+    ) -> salve::healer::BoxFuture<'a, Result<Signature, String>> {
+        Box::pin(async move {
+            if self.0.load(Ordering::Relaxed) {
+                return self.1.sign(message).await;
+            }
+            Err("the key is lost".to_owned())
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_journal_is_pruned_by_itself_and_its_healer_works_on_if_it_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = HmacKey::new("2026", [7; 32]).unwrap();
+    let config = SqliteConfig::new(folder.path().join("journal.db")).with_verifier(key.clone());
+    // What happened in the seventies is old.
+    let journal = SqliteJournal::open(&config).unwrap();
+    let mut state = salve::healer::State::new();
+    for _ in 0..20 {
+        for fact in [Fact::Disabled, Fact::Enabled] {
+            let record = state.record(salve::healer::Time::ZERO, Wall(1_000), ada(), "old", fact);
+            state.apply(&record).unwrap();
+            journal.append(&[record]).await.unwrap();
+        }
+    }
+    drop(journal);
+
+    let deadline = secs(60);
+    let pruned = async |signs: bool| {
+        let health = health::Handle::new(health::Config::new("shop")).unwrap();
+        let signer = Signs(Arc::new(AtomicBool::new(signs)), key.clone());
+        let setup =
+            Setup::new(&health).with_pruned_sqlite(&config, Retention::new(secs(86_400)), signer);
+        let healer = setup.start().await.unwrap();
+        let mut events = healer.subscribe(std::num::NonZeroUsize::new(100).unwrap());
+        let told = async {
+            loop {
+                match events.next().await.unwrap().event {
+                    Event::Recorded(_) => {}
+                    event => return event,
+                }
+            }
+        };
+        let told = tokio::time::timeout(deadline, told).await.expect("it is told in time");
+        let done = healer.by(ada()).disable("a look at it").await.unwrap();
+        assert!(done.durable, "it works on");
+        healer.by(ada()).enable("looked").await.unwrap();
+        healer.shut_down().await;
+        told
+    };
+    let Event::PruningFailed { why } = pruned(false).await else { panic!("nobody has signed") };
+    assert!(why.contains("the key is lost"), "{why}");
+    assert_eq!(pruned(true).await, Event::Pruned { removed: 40 });
+    let journal = SqliteJournal::open(&config).unwrap();
+    let anchor = journal.anchor().await.unwrap().unwrap().read().unwrap();
+    assert_eq!((anchor.removed, anchor.why.as_str()), (40, "records are kept for 1 days"));
+
+    let health = health::Handle::new(health::Config::new("shop")).unwrap();
+    let hasty = Retention::new(secs(1));
+    let signer = Signs(Arc::default(), key.clone());
+    let refused = Setup::new(&health).with_pruned_sqlite(&config, hasty, signer).start().await;
+    assert!(matches!(refused, Err(OpenError::Config(error)) if error.field() == "keep"));
 }

@@ -15,6 +15,8 @@ const ROOM: &str = "actions/site";
 
 /// A site: its folder, the units that serve it, and a page that shows that it lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Site {
     /// Its folder; an absolute path without `..`, at least two deep. Default none; needed.
     pub root: PathBuf,
@@ -27,8 +29,16 @@ pub struct Site {
     pub test: Program,
     /// The unit of the server, reloaded. Default `nginx.service`.
     pub server: Unit,
-    /// A page that has to be answered with 200. Default none; needed.
+    /// A page that has to be answered with 200. Default none; needed. What a file leaves out of it is as
+    /// [`new`](Self::new) sets it.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "file::page"))]
     pub page: Http,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self::new(PathBuf::new(), Http::default())
+    }
 }
 
 impl Site {
@@ -98,6 +108,45 @@ impl Site {
         steps.push(Arc::new(UnitJob::new("reload_server", Job::Reload, self.server)?));
         steps.push(Arc::new(Call::new("ask_for_page", self.page)?));
         Chain::new(name, steps)
+    }
+}
+
+/// A page in a file: what it leaves out is as for a page, and not as for a call that does something.
+#[cfg(feature = "serde")]
+mod file {
+    use std::time::Duration;
+
+    use salve_core::{Address, Secret};
+    use serde::{Deserialize, Deserializer};
+
+    use super::{Http, Site};
+
+    #[derive(Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Page {
+        url: Address,
+        method: String,
+        headers: Vec<(String, Secret)>,
+        body: Option<Secret>,
+        statuses: Vec<u16>,
+        #[serde(with = "salve_core::settings::optional")]
+        key_header: Option<String>,
+        #[serde(with = "salve_core::settings::duration")]
+        timeout: Duration,
+    }
+
+    impl Default for Page {
+        fn default() -> Self {
+            let Http { url, method, headers, body, statuses, key_header, timeout } =
+                Site::default().page;
+            Self { url, method, headers, body, statuses, key_header, timeout }
+        }
+    }
+
+    pub(super) fn page<'de, D: Deserializer<'de>>(from: D) -> Result<Http, D::Error> {
+        let Page { url, method, headers, body, statuses, key_header, timeout } =
+            Page::deserialize(from)?;
+        Ok(Http { url, method, headers, body, statuses, key_header, timeout })
     }
 }
 

@@ -16,8 +16,8 @@ use salve_actions::escalate::{
 use salve_core::Name;
 use salve_healer::driver::{Config as HealerConfig, Driver, Handle};
 use salve_healer::{
-    Action, ActionMeta, BoxFuture, Condition, Failure, Kind, Policy, Severity, Step, Strategy,
-    Target, Who,
+    Action, ActionMeta, BoxFuture, Condition, Fact, Failure, Journal, Kind, PlanId, Policy, Record,
+    Severity, Step, Strategy, Target, Time, Wall, Who,
 };
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -242,6 +242,32 @@ async fn a_healer_calls_people_once_and_says_when_it_is_over_even_after_a_restar
     tokio::time::sleep(secs(1)).await;
     assert_eq!(paper.lines()[1], "[critical, resolved] `api`: ada has looked at it");
     assert_eq!(paper.told.lock().unwrap()[1].key, told.key);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_told_by_a_program_that_has_died_is_resolved_by_the_next() {
+    let (paper, journal) = (Paper::new("paper"), Arc::new(Memory::default()));
+    let record = |seq, fact| Record {
+        seq,
+        at: Time::ZERO,
+        wall: Wall(0),
+        by: Who::Healer,
+        why: String::new(),
+        fact,
+    };
+    let tripped = Fact::KillSwitchTripped { failures: 4, outcomes: 10 };
+    journal.append(&[record(1, Fact::Hung(PlanId(7))), record(2, tripped)]).await.unwrap();
+    let routes = Routes::default().with(Severity::Low, paper.clone());
+    let desk = Desk::open(Config::default(), routes).unwrap();
+    let (handle, _running) = healer(&journal, &desk).await;
+    tokio::time::sleep(secs(1)).await;
+    let freed =
+        format!("[high, resolved] healer `shop`: the action of {} has ended after all", PlanId(7));
+    assert_eq!(paper.lines(), [freed], "what hung has died with its program");
+    handle.by(Who::Person("ada".into())).reset_kill_switch("I have looked").await.unwrap();
+    tokio::time::sleep(secs(1)).await;
+    let lines = paper.lines();
+    assert_eq!(lines[1..], ["[critical, resolved] healer `shop`: ada has switched it on again"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use salve_actions::{cache, command, disk, docker, escalate, http, kubernetes, systemd};
+use salve_actions::{cache, command, disk, docker, escalate, http, kubernetes, site, systemd};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -43,6 +43,9 @@ fn what_is_written_is_read_again() {
     goes_round(&escalate::Config::default());
     let call = http::Config::new("https://u:p@shop/{target}").with_header("x-token", "t");
     goes_round(&call.with_statuses([200, 204]).with_key_header(None));
+    let page = http::Config::new("http://shop/").with_timeout(Duration::from_secs(2));
+    let recovery = site::Site::new("/srv/www/shop", page).with_owner("www-data:www-data");
+    goes_round(&recovery.with_workers(systemd::Config::new("fpm.service")));
     goes_round(&kubernetes::Limits::default().with_memory_mib(512));
     goes_round(&systemd::Config::new("nginx.service").with_bus("unix:path=/run/bus"));
 }
@@ -55,6 +58,11 @@ fn what_a_file_leaves_out_is_the_default_and_is_checked_all_the_same() {
     assert_eq!(disk::Clean::new("clean", [rule]).unwrap_err().field(), "root");
     let group: docker::GroupConfig = toml::from_str("").unwrap();
     assert_eq!(docker::Group::new(group).unwrap_err().field(), "labels");
+    let text = "root = \"/srv/www/shop\"\npage = { url = \"http://shop/\" }";
+    let known = site::Site::new("/srv/www/shop", http::Config::new("http://shop/"));
+    assert_eq!(toml::from_str::<site::Site>(text).unwrap(), known, "a page is read, not posted to");
+    let empty: site::Site = toml::from_str("").unwrap();
+    assert_eq!(empty.recovery("recover").unwrap_err().field(), "root");
     #[derive(serde::Deserialize)]
     struct Step {
         job: systemd::Job,

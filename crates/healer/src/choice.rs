@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use salve_core::Name;
 
+use crate::gates::relying;
 use crate::incident::Incident;
 use crate::kind::Kind;
 use crate::meta::ActionMeta;
@@ -57,14 +58,8 @@ pub(crate) fn candidates<'a>(
 
 /// Whether others that are up cannot do without the target, and it is up itself.
 fn is_relied_on(state: &State, incident: &Incident) -> bool {
-    let Some(target) = incident.opening.subject.target() else { return false };
-    let is_up = |name: &Name| {
-        let watched = state.targets().get(name.as_str());
-        watched.is_some_and(|it| it.condition.is_up())
-    };
-    let topology = state.targets().topology();
-    let needs = |name: &Name| topology.required(name.as_str()).any(|need| need == target);
-    is_up(target) && topology.dependants(target.as_str()).iter().any(|it| is_up(it) && needs(it))
+    let target = incident.opening.subject.target();
+    target.is_some_and(|target| relying(state, target).is_some())
 }
 
 /// Leaves out those that are the last resort, if there are others.

@@ -50,6 +50,11 @@ pub enum HoldReason {
         /// Until when.
         until: Time,
     },
+    /// It was convicted, but is well now that it was looked at once more, right before the action.
+    LooksWell {
+        /// When it is looked at again, if it is still convicted then.
+        until: Time,
+    },
     /// The healer stood still and does not trust what it saw.
     SelfDoubt {
         /// Until it has looked again.
@@ -69,6 +74,11 @@ pub enum HoldReason {
     LastHealthy {
         /// Of which group.
         group: Name,
+    },
+    /// The action would stop what works, and others that are not down cannot do without it.
+    ReliedOn {
+        /// One of those that rely on it.
+        by: Name,
     },
     /// Too few members would be left.
     MinHealthy {
@@ -188,6 +198,7 @@ impl HoldReason {
             Self::Maintenance { until, .. }
             | Self::SelfDoubt { until }
             | Self::Suspicion { until }
+            | Self::LooksWell { until }
             | Self::Cooldown { until, .. }
             | Self::Backoff { until }
             | Self::TargetRate { until, .. }
@@ -222,12 +233,16 @@ impl fmt::Display for HoldReason {
             Self::Suspicion { .. } => {
                 f.write_str("a detector is suspicious for a short while only")
             }
+            Self::LooksWell { .. } => {
+                f.write_str("the target is well now that it is looked at again")
+            }
             Self::SelfDoubt { .. } => f.write_str("the healer stood still and looks again first"),
             Self::Dependency { cause } => write!(f, "the failure is explained by `{cause}`"),
             Self::Storm { scope } => write!(f, "many fail together: {scope}"),
             Self::LastHealthy { group } => {
                 write!(f, "the target is the last healthy member of `{group}`")
             }
+            Self::ReliedOn { by } => write!(f, "the target works, and `{by}` needs it"),
             Self::MinHealthy { group, healthy, required } => write!(
                 f,
                 "`{group}` has {healthy} healthy members and must keep {required} without the target"

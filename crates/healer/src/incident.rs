@@ -156,6 +156,14 @@ impl Incident {
         self.run.as_ref().map(|run| &run.plan)
     }
 
+    /// Whether its target is to be looked at once more before its plan begins: checks have convicted it, and the
+    /// plan does harm if they no longer do. A person's order needs no second look.
+    #[must_use]
+    pub fn wants_second_look(&self) -> bool {
+        let drastic = self.plan().is_some_and(|plan| plan.meta.is_drastic() && !plan.forced);
+        self.opening.follows_condition && drastic
+    }
+
     pub(crate) fn enter(&mut self, phase: Phase, at: Time) {
         self.spent.add(self.phase, at.since(self.phase_since));
         self.phase = phase;

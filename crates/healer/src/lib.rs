@@ -58,7 +58,8 @@
 //! **Time** is the healer's own ([`Time`]): it survives a restart, and the wall clock does not move it.
 //!
 //! **Ports**: an [`Action`] does things, a [`Journal`] keeps records, a [`Lease`] keeps two healers from
-//! acting at once. Other crates fill them; a [`Closure`] is an action too.
+//! acting at once, a [`SecondLook`] keeps what has come back from being restarted. Other crates fill them; a
+//! [`Closure`] is an action too.
 //!
 //! Features: `driver`, the task that does all of this on tokio.
 
@@ -77,6 +78,7 @@ mod journal;
 mod kind;
 pub mod learn;
 mod lease;
+mod look;
 mod meta;
 mod phase;
 mod plan;
@@ -101,6 +103,7 @@ pub use intake::{Intake, Report, intake, is_plausible, suppressed_by};
 pub use journal::{AnchorFault, Head, Journal, JournalError};
 pub use kind::{Evidence, Kind, Severity};
 pub use lease::{Grant, Lease, LeaseError};
+pub use look::SecondLook;
 pub use meta::ActionMeta;
 pub use phase::{Phase, Spent};
 pub use plan::{Digest, Odds, Plan, PlanId};

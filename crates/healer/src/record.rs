@@ -267,6 +267,10 @@ pub enum Fact {
         /// How.
         result: ActionResult,
     },
+    /// The action was told to end and goes on all the same: it hangs.
+    Hung(PlanId),
+    /// An action that hung has ended, be it with its program.
+    Freed(PlanId),
     /// It was found out whether it helped.
     Verified {
         /// The plan.

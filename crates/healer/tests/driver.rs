@@ -5,14 +5,15 @@ mod rig;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rig::{Memory, Rig, driver, pass, play, policy, restart, secs, settle};
-use salve_core::{Place, Reading, Sensor};
+use salve_core::{Name, Place, Reading, Sensor};
 use salve_healer::driver::{ActError, Config, Driver, Event, JournalHealth, OpenError};
 use salve_healer::{
-    ActionResult, Condition, Escalation, Evidence, Fact, HoldReason, Intake, JournalError, Kind,
-    Phase, Report, Resolution, Severity, State, Target, Verdict,
+    ActionMeta, ActionResult, BoxFuture, Condition, Escalation, Evidence, Fact, HoldReason, Intake,
+    Journal, JournalError, Kind, Phase, PlanId, Record, Report, Resolution, SecondLook, Severity,
+    State, Target, Verdict, Who,
 };
 
 fn position(facts: &[Fact], what: impl Fn(&Fact) -> bool) -> usize {
@@ -56,7 +57,7 @@ async fn inv_35_and_36_the_start_and_the_state_before_are_written_before_the_eff
 
 #[tokio::test(start_paused = true)]
 async fn inv_36_what_ran_when_it_was_killed_is_verified_and_not_repeated() {
-    let rig = Rig::with(salve_healer::ActionMeta::default(), policy(), Arc::default()).await;
+    let rig = Rig::with(ActionMeta::default(), policy(), Arc::default()).await;
     *rig.action.takes.lock().unwrap() = None;
     rig.fail("api").await;
     assert_eq!(rig.action.count(), 1);
@@ -467,6 +468,120 @@ async fn inv_11_gates_are_asked_again_when_it_is_ready() {
     assert!(a.is_ok() && b.is_ok());
     pass(1).await;
     assert_eq!(rig.action.count(), 1, "one of a group at a time");
+}
+
+/// Whoever looks once more: says how the target is, and counts.
+#[derive(Clone, Default)]
+struct Eyes {
+    well: Arc<AtomicBool>,
+    hangs: Arc<AtomicBool>,
+    looks: Arc<AtomicU64>,
+}
+
+impl SecondLook for Eyes {
+    fn is_well<'a>(&'a self, _: &'a Name) -> BoxFuture<'a, Option<bool>> {
+        Box::pin(async {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            if self.hangs.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+            Some(self.well.load(Ordering::Relaxed))
+        })
+    }
+}
+
+async fn looked_after(meta: ActionMeta) -> (Rig, Eyes) {
+    let (eyes, journal) = (Eyes::default(), Arc::<Memory>::default());
+    let action = play(meta, &journal);
+    let driver = driver(&policy(), &action).with_second_look(eyes.clone());
+    let ready = driver.open(journal.clone()).await.unwrap();
+    let healer = ready.handle();
+    let running = tokio::spawn(ready.run());
+    let rig = Rig { journal, action, healer, running, policy: policy() };
+    rig.see("api", Condition::Healthy).await;
+    (rig, eyes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn inv_11_what_is_well_at_a_second_look_is_not_restarted() {
+    let (rig, eyes) = looked_after(restart()).await;
+    eyes.well.store(true, Ordering::Relaxed);
+    rig.fail("api").await;
+    pass(12).await;
+    assert_eq!((rig.action.count(), eyes.looks.load(Ordering::Relaxed)), (0, 3), "every 5 s");
+    let hold = rig.incident("api").unwrap().hold;
+    assert!(matches!(hold, Some(HoldReason::LooksWell { .. })), "{hold:?}");
+    let held = rig.journal.facts().into_iter().filter(|it| matches!(it, Fact::Held { .. }));
+    assert_eq!(held.count(), 1, "told once");
+    assert!(rig.incident("api").unwrap().tried.is_empty(), "nothing was tried");
+    eyes.well.store(false, Ordering::Relaxed);
+    pass(5).await;
+    assert_eq!(rig.action.count(), 1, "it is still convicted, and no longer looks well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_say_at_a_second_look_delays_a_repair_by_half_of_its_preparation() {
+    let (rig, eyes) = looked_after(restart()).await;
+    eyes.hangs.store(true, Ordering::Relaxed);
+    rig.fail("api").await;
+    pass(4).await;
+    assert_eq!(rig.action.count(), 0);
+    pass(2).await;
+    assert_eq!(rig.action.count(), 1, "the conviction stands");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_looks_again_before_what_does_no_harm_or_what_a_person_orders() {
+    let (rig, eyes) = looked_after(ActionMeta::default().idempotent()).await;
+    rig.fail("api").await;
+    pass(2).await;
+    assert_eq!((rig.action.count(), eyes.looks.load(Ordering::Relaxed)), (1, 0));
+    let (rig, eyes) = looked_after(restart()).await;
+    eyes.well.store(true, Ordering::Relaxed);
+    rig.ada().disable("let me see first").await.unwrap();
+    rig.fail("api").await;
+    let incident = rig.incident("api").unwrap().id();
+    rig.ada().force(incident, "restart", false, "I know").await.unwrap();
+    pass(2).await;
+    assert_eq!((rig.action.count(), eyes.looks.load(Ordering::Relaxed)), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hung_when_its_program_died_is_told_to_have_ended() {
+    let rig = Rig::new().await;
+    let plan = PlanId(1);
+    let state = rig.healer.state();
+    let record = |seq: u64, fact| {
+        let (at, wall) = state.last().unwrap();
+        Record { seq, at, wall, by: Who::Healer, why: String::new(), fact }
+    };
+    let hung = [record(state.seq() + 1, Fact::Hung(plan))];
+    rig.running.abort();
+    rig.journal.append(&hung).await.unwrap();
+    let ready = driver(&rig.policy, &rig.action).open(rig.journal.clone()).await.unwrap();
+    let healer = ready.handle();
+    assert_eq!(healer.state().hung().collect::<Vec<_>>(), [plan]);
+    let mut events = healer.subscribe(NonZeroUsize::new(100).unwrap());
+    tokio::spawn(ready.run());
+    settle().await;
+    let told: Vec<_> = std::iter::from_fn(|| events.try_next()).map(|it| it.event).collect();
+    assert!(told.contains(&Event::Freed(plan)), "{told:?}");
+    assert!(rig.journal.has(|it| *it == Fact::Freed(plan)));
+    assert_eq!(healer.state().hung().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_of_a_pruning_is_told_and_changes_nothing() {
+    let rig = Rig::new().await;
+    let mut events = rig.healer.subscribe(NonZeroUsize::new(100).unwrap());
+    rig.healer.pruned(Ok(7));
+    rig.healer.pruned(Err(JournalError::Unwritable("the anchor was not signed".to_owned())));
+    let told: Vec<_> = std::iter::from_fn(|| events.try_next()).map(|it| it.event).collect();
+    let why = "the journal cannot be written: the anchor was not signed".to_owned();
+    assert_eq!(told, [Event::Pruned { removed: 7 }, Event::PruningFailed { why }]);
+    rig.fail("api").await;
+    pass(3).await;
+    assert_eq!(rig.action.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use salve_core::{Moment, Place, Ratio};
 use salve_healer::policy::{Amount, Order};
 use salve_healer::{
-    ActionMeta, ActionResult, Captured, Condition, DropReason, Evidence, Fact, HoldReason, Intake,
-    Kind, Next, Phase, Policy, Priority, Report, Resolution, Scope, Severity, Step, Strategy,
-    Target, Time, Timeline, Verdict, Wall, Who, Window, decide, is_plausible,
+    ActionMeta, ActionResult, Captured, Condition, DropReason, Evidence, Fact, Force, HoldReason,
+    Intake, Kind, Next, Phase, Policy, Priority, Report, Resolution, Scope, Severity, Step,
+    Strategy, Target, Time, Timeline, Verdict, Wall, Who, Window, decide, is_plausible,
 };
 use world::{World, does_nothing, fails, heals, lone, member, person, secs};
 
@@ -153,6 +153,62 @@ fn inv_08_the_last_healthy_member_stays() {
     world.report(&Report::new("m-2", Kind::HighMemory, Severity::Critical));
     world.turn();
     assert_eq!(world.held("m-2"), Some(HoldReason::LastHealthy { group: "g".into() }));
+}
+
+/// A database with a leak and a shop that needs it; both work.
+fn leaking_provider() -> World {
+    let mut policy = restarts();
+    policy.strategies.set(Strategy::new(Kind::HighMemory).then(Step::new("restart")));
+    let shop = lone("shop").with_place(Place::new().needs("db"));
+    let mut world = World::new(policy, &[lone("db"), shop]);
+    world.report(&Report::new("db", Kind::HighMemory, Severity::High));
+    world.pass(30);
+    assert_eq!(world.held("db"), Some(HoldReason::ReliedOn { by: "shop".into() }));
+    world
+}
+
+#[test]
+fn inv_08_what_works_and_is_needed_is_not_stopped_until_it_falls() {
+    let mut world = leaking_provider();
+    // A single failing reading, or silence, of those that need it is no reason either.
+    for condition in [Condition::Unhealthy, Condition::Unknown, Condition::Starting] {
+        world.observe("shop", condition);
+        world.pass(5);
+    }
+    assert_eq!(world.started(), [""; 0]);
+    world.fail("db");
+    assert_eq!(world.started(), ["restart@db"], "it takes nothing from anybody now");
+}
+
+#[test]
+fn inv_08_what_is_needed_may_be_stopped_once_nobody_loses_by_it_or_a_person_says_so() {
+    let mut world = leaking_provider();
+    world.fail("shop");
+    world.pass(1);
+    assert_eq!(world.started()[0], "restart@db", "whoever needs it is down");
+    let mut world = leaking_provider();
+    world.policy.blast.stop_providers = true;
+    world.turn();
+    assert_eq!(world.started(), ["restart@db"], "the rules allow it");
+
+    let mut world = leaking_provider();
+    let incident = world.incident("db").unwrap().id();
+    world.force("ann", incident, "restart").unwrap();
+    world.pass(1);
+    assert_eq!(world.started(), [""; 0], "an order does not say that it may take others down");
+    let force = Force { by: person("ann"), action: "restart".into(), last_member: true };
+    let mut world = leaking_provider();
+    world.by("ann", Fact::Forced { incident, force }).unwrap();
+    world.pass(1);
+    assert_eq!(world.started(), ["restart@db"]);
+
+    let mut world = leaking_provider();
+    world.policy.approvals.actions.push("restart".into());
+    world.pass(1);
+    let plan = world.incident("db").unwrap().plan().unwrap().id;
+    world.approve("ann", plan).unwrap();
+    world.pass(1);
+    assert_eq!(world.started(), ["restart@db"], "whoever approves knows what it takes down");
 }
 
 #[test]

@@ -5,9 +5,12 @@ mod world;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use salve_healer::learn::{Advice, Hint, Spread, advice, recurring, statistics, time_to_limit};
+use salve_healer::learn::{
+    Advice, Cluster, Hint, Spread, advice, clusters, recurring, statistics, time_to_limit,
+    under_load,
+};
 use salve_healer::{ActionMeta, Condition, Fact, Kind, Policy, Severity, Step, Strategy, Time};
-use world::{World, does_nothing, lone, secs};
+use world::{World, does_nothing, heals, lone, secs};
 
 fn policy() -> Policy {
     Policy::default()
@@ -65,6 +68,85 @@ fn what_comes_again_is_told_with_its_hour_and_its_changes() {
     let told = advice(&world.state, &world.policy, world.now);
     assert!(told.contains(&Advice::FindTheRoot(found[0].clone())));
     assert!(told.contains(&Advice::RegisterAction("restart".into())));
+}
+
+/// Each pair of days `web` and `db` fail together, `lone` by itself at noon.
+fn weeks(rounds: u64) -> World {
+    let mut world = World::new(policy(), &[lone("web"), lone("db"), lone("alone")]);
+    world.policy.storm.independent = 1_000;
+    for day in 1..=rounds {
+        world.now = Time::from_secs(day * 86_400).max(world.now);
+        world.observe("web", Condition::Failed);
+        world.pass(20);
+        world.observe("db", Condition::Failed);
+        world.leap(600);
+        world.now = Time::from_secs(day * 86_400 + 43_200);
+        world.fail("alone");
+        world.leap(600);
+    }
+    world
+}
+
+#[test]
+fn who_fails_together_is_told_and_who_does_not_is_not() {
+    let minute = secs(60);
+    let world = weeks(4);
+    let found = clusters(&world.state, world.now, secs(30 * 86_400), minute);
+    let expected = Cluster { targets: vec!["db".into(), "web".into()], times: 4 };
+    assert_eq!(found, [expected]);
+    let near = clusters(&world.state, world.now, secs(30 * 86_400), secs(5));
+    assert_eq!(near, [], "they are 20 s apart");
+    let world = weeks(2);
+    assert_eq!(clusters(&world.state, world.now, secs(30 * 86_400), minute), [], "twice is chance");
+}
+
+#[test]
+fn who_fails_under_load_is_told_with_the_chance_that_it_is_none() {
+    let world = weeks(6);
+    // Much to do from eleven to one, little otherwise.
+    let busy = |hour: u64| if (11..=13).contains(&(hour % 24)) { 90.0 } else { 20.0 };
+    let load: Vec<_> =
+        (0..8 * 24).map(|hour| (Time::from_secs(hour * 3_600), busy(hour))).collect();
+    // A quarter of the hours is not busy, so the highest quarter begins with those that are not.
+    let noon: Vec<_> = load.iter().map(|(at, it)| (*at, it + (at.as_nanos() % 7) as f64)).collect();
+    let found = under_load(&world.state, world.now, secs(30 * 86_400), &noon);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].target.as_str(), found[0].high, found[0].of), ("alone", 6, 6));
+    assert!(found[0].chance < 0.003, "{found:?}");
+    assert_eq!(under_load(&world.state, world.now, secs(30 * 86_400), &[]), []);
+    let flat: Vec<_> = load.iter().map(|(at, _)| (*at, 50.0)).collect();
+    assert_eq!(
+        under_load(&world.state, world.now, secs(30 * 86_400), &flat),
+        [],
+        "no load is high"
+    );
+}
+
+#[test]
+fn a_later_step_that_helps_more_for_its_time_is_to_go_first() {
+    let mut policy = policy().with_action("poke", ActionMeta::default().idempotent());
+    policy
+        .strategies
+        .set(Strategy::new(Kind::Service).then(Step::new("poke")).then(Step::new("ask")));
+    policy.choice.order = salve_healer::policy::Order::Fixed;
+    policy.stops.no_progress = 100;
+    policy.stops.kill_outcomes = 1_000;
+    let mut world = World::new(policy, &[lone("api")]);
+    let mut tries = 0;
+    world.effects = Box::new(move |plan| {
+        tries += u32::from(plan.action == "poke");
+        if plan.action == "ask" || tries % 5 == 0 { heals() } else { does_nothing() }
+    });
+    for _ in 0..8 {
+        world.fail("api");
+        world.leap(3_600);
+    }
+    let told = advice(&world.state, &world.policy, world.now);
+    let order = told.iter().find_map(|it| match it {
+        Advice::ChangeOrder { first, before, .. } => Some((first.0.as_str(), before.0.as_str())),
+        _ => None,
+    });
+    assert_eq!(order, Some(("ask", "poke")), "{told:?}");
 }
 
 #[test]

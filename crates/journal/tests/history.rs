@@ -210,8 +210,29 @@ async fn what_is_too_old_is_forgotten_by_kind() {
     ] {
         assert_eq!(history.read(table, Wall(0), 100).await.unwrap().len(), kept, "{table:?}");
     }
+    let counts = history.counts();
+    assert!(counts.forgotten > 0 && counts.unforgotten == 0, "{counts:?}");
     assert_eq!(history.forget(Table::HealthScores, Wall(now - 7 * day)).await.unwrap(), 2);
     assert_eq!(history.read(Table::HealthScores, Wall(0), 100).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_forgotten_is_counted_and_nothing_else_suffers() {
+    let place = Place::new();
+    let history = History::open(place.config()).unwrap();
+    history.record_at(Wall(1_000), feature(1));
+    history.flush().await.unwrap();
+    drop(history);
+    let refuses = "CREATE TRIGGER stays BEFORE DELETE ON feature_flags
+        BEGIN SELECT RAISE(ABORT, 'it stays'); END";
+    Connection::open(place.file()).unwrap().execute_batch(refuses).unwrap();
+    let history = History::open(place.config()).unwrap();
+    history.record(feature(2));
+    history.flush().await.unwrap();
+    let counts = history.counts();
+    let expected = HistoryCounts { written: 1, unforgotten: 1, ..HistoryCounts::default() };
+    assert_eq!(counts, expected);
+    assert_eq!(history.read(Table::FeatureFlags, Wall(0), 9).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -236,7 +257,7 @@ async fn while_the_file_is_held_rows_wait_and_those_that_do_not_fit_are_counted(
     );
     other.execute_batch("COMMIT").unwrap();
     history.flush().await.unwrap();
-    let HistoryCounts { written, dropped, failed } = history.counts();
+    let HistoryCounts { written, dropped, failed, .. } = history.counts();
     assert!(failed > 0);
     assert_eq!(written + dropped, offered, "nothing is lost in silence");
     let rows = history.read(Table::FeatureFlags, Wall(0), 1_000).await.unwrap().len();
@@ -258,7 +279,10 @@ async fn a_row_that_no_table_takes_is_dropped_alone() {
         history.record(if nth % 5 == 2 { check(f64::NAN) } else { check(f64::from(nth)) });
     }
     history.flush().await.unwrap();
-    assert_eq!(history.counts(), HistoryCounts { written: 10, dropped: 2, failed: 0 });
+    assert_eq!(
+        history.counts(),
+        HistoryCounts { written: 10, dropped: 2, ..HistoryCounts::default() }
+    );
     let rows = history.read(Table::HealthChecks, Wall(0), 100).await.unwrap();
     let seen: Vec<_> = rows.iter().map(|row| row["latency_ms"].as_f64().unwrap()).collect();
     assert_eq!(seen, [0.0, 1.0, 3.0, 4.0, 5.0, 6.0, 8.0, 9.0, 10.0, 11.0]);

@@ -21,6 +21,8 @@ pub enum About {
     Fails,
     /// Whether a try brings another target down.
     Topples,
+    /// Whether a second look is wrong.
+    Again,
 }
 
 /// A share from 0 up to 1, always the same for the same question.

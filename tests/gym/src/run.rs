@@ -127,10 +127,10 @@ impl Play<'_, '_> {
         if now.is_multiple_of(scenario.every) {
             told.extend(self.watch.read(&self.world));
         }
-        self.player.look(&self.world);
         if !told.is_empty() {
             self.player.see(now, &told);
         }
+        self.player.look(&self.world);
         self.end(now);
         for wish in self.player.turn(now) {
             self.grant(now, wish);

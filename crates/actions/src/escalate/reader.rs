@@ -36,9 +36,13 @@ impl Reader {
         Self { healer: healer.into(), open: BTreeMap::new(), asked: BTreeMap::new() }
     }
 
-    /// Learns what is open already, and returns what was told of it before.
+    /// Learns what is open already, and returns what was told of it before: by this program, or by one that
+    /// has died since and could not tell its end.
     pub fn resume(&mut self, state: &State) -> Vec<Alert> {
-        let mut before = Vec::new();
+        let mut before: Vec<_> =
+            state.hung().map(|plan| self.stuck(plan, "does not end")).collect();
+        before.extend(state.is_killed().then(|| self.switch("too many repairs failed")));
+        before.extend(state.harmed().map(|_| self.harm("others fail after a repair")));
         for incident in state.incidents() {
             let opening = incident.opening.clone();
             self.open.insert(incident.id(), Matter { opening, told: None });
@@ -72,6 +76,10 @@ impl Reader {
             }
             Event::Stuck(plan) => Some(self.stuck(*plan, "does not end")),
             Event::Freed(plan) => Some(self.stuck(*plan, "has ended after all").resolved()),
+            Event::PruningFailed { why } => {
+                Some(self.pruning("the journal cannot be pruned").with("why", why))
+            }
+            Event::Pruned { .. } => Some(self.pruning("the journal is pruned again").resolved()),
             _ => None,
         }
     }
@@ -133,13 +141,10 @@ impl Reader {
             }
             Fact::Harmed(harm) => {
                 let failed: Vec<&str> = harm.failed.iter().map(Name::as_str).collect();
-                let text = format!("after {} others fail: {}", harm.plan, failed.join(", "));
-                Some(Alert::new(self.key("harm"), Severity::High, self.subject(), text))
+                Some(self.harm(&format!("after {} others fail: {}", harm.plan, failed.join(", "))))
             }
             Fact::HarmEnded => {
-                let text = "what failed after a repair is as before";
-                let alert = Alert::new(self.key("harm"), Severity::High, self.subject(), text);
-                Some(alert.resolved())
+                Some(self.harm("what failed after a repair is as before").resolved())
             }
             _ => None,
         }
@@ -148,6 +153,15 @@ impl Reader {
     fn stuck(&self, plan: PlanId, text: &str) -> Alert {
         let text = format!("the action of {plan} {text}");
         Alert::new(self.key(&format!("{plan}/stuck")), Severity::High, self.subject(), text)
+    }
+
+    /// Nothing is lost and repairs go on, so it can wait until the morning.
+    fn pruning(&self, text: &str) -> Alert {
+        Alert::new(self.key("pruning"), Severity::Low, self.subject(), text)
+    }
+
+    fn harm(&self, text: &str) -> Alert {
+        Alert::new(self.key("harm"), Severity::High, self.subject(), text)
     }
 
     fn switch(&self, text: &str) -> Alert {
@@ -238,6 +252,11 @@ mod tests {
         let freed = read(Event::Freed(PlanId(7))).unwrap();
         assert_eq!((freed.0, freed.1), (resolved, stuck.1), "the same matter, and its end");
         assert_eq!(read(Event::Refused { why: String::new() }), None);
+        let pruning = || "shop/pruning".to_owned();
+        let failed = read(Event::PruningFailed { why: "no key".to_owned() });
+        assert_eq!(failed, Some((raised, pruning(), Severity::Low)));
+        let pruned = read(Event::Pruned { removed: 3 });
+        assert_eq!(pruned, Some((resolved, pruning(), Severity::Low)));
 
         let tripped = Fact::KillSwitchTripped { failures: 4, outcomes: 10 };
         let (stage, line) = told(&mut reader, tripped).unwrap();

@@ -10,9 +10,11 @@ use super::crew::{Done, NotReady, Stage};
 use super::wheel::Wheel;
 use crate::action::{Action, ActionResult, Cancel, Captured, Failure, Order, Report, Verdict};
 use crate::decide::{Next, may_start};
+use crate::hold::HoldReason;
 use crate::incident::{Incident, Opening, Subject};
 use crate::kind::{Evidence, Severity};
 use crate::lease::{Grant, Lease, LeaseError};
+use crate::look::SecondLook;
 use crate::phase::Phase;
 use crate::plan::{Plan, PlanId};
 use crate::record::Fact;
@@ -82,8 +84,11 @@ impl Wheel {
         };
         let time = self.config.prepare.saturating_add(plan.timeout);
         let (lease, cancel) = (Arc::clone(&self.lease), order.cancel.clone());
+        let look = self.look.clone().filter(|_| order.incident.wants_second_look());
+        let patience = self.config.prepare / 2;
         self.crew.spawn(id, Stage::Preparing, until, cancel, async move {
-            Done::Ready(ready(&*lease, &*action, order, time).await)
+            let look = look.as_deref().map(|look| (look, patience));
+            Done::Ready(ready(&*lease, &*action, look, order, time).await)
         });
         true
     }
@@ -94,6 +99,7 @@ impl Wheel {
         match done {
             Some(Done::Ready(Ok((grant, before)))) => self.start(plan, grant, before).await,
             Some(Done::Ready(Err(NotReady::Lease(error)))) => self.not_ours(plan, error).await,
+            Some(Done::Ready(Err(NotReady::Well))) => self.spare(plan).await,
             Some(Done::Ready(Err(NotReady::Refused(why)))) => self.not_started(plan, why).await,
             Some(Done::Acted(result)) => self.acted(plan, result).await,
             Some(Done::Looked(verdict)) => self.looked(plan, verdict).await,
@@ -171,6 +177,16 @@ impl Wheel {
         let until = self.book.now().after(remaining);
         let fact = Fact::Leased { target: plan.target.clone(), holder, ours: false, until };
         self.write([Entry::healer(why, fact)]).await;
+    }
+
+    /// It counts as no attempt: nothing was tried. A look that passes is a reading like others, so that
+    /// whoever watches acquits the target after as many as it needs.
+    async fn spare(&mut self, id: PlanId) {
+        let Some(incident) = self.book.state().incident_of(id).map(Incident::id) else { return };
+        let wait = self.shared.policy().calm.second_look;
+        self.spared.insert(id, clock::now().after(wait));
+        let until = self.book.now().after(wait);
+        self.hold(incident, HoldReason::LooksWell { until }).await;
     }
 
     /// It counts as an attempt, so that what always refuses is not asked for ever.
@@ -291,6 +307,7 @@ impl Wheel {
 async fn ready(
     lease: &dyn Lease,
     action: &dyn Action,
+    look: Option<(&dyn SecondLook, Duration)>,
     mut order: Order,
     time: Duration,
 ) -> Result<(Grant, Captured), NotReady> {
@@ -300,11 +317,16 @@ async fn ready(
         action.precheck(&order).await?;
         action.capture(&order).await
     };
-    match made.await {
-        Ok(before) => Ok((grant, before)),
-        Err(error) => {
-            let _ = lease.release(grant).await;
-            Err(NotReady::Refused(error.why))
-        }
-    }
+    let looked = async {
+        let (look, patience) = look?;
+        tokio::time::timeout(patience, look.is_well(&order.target.name)).await.ok().flatten()
+    };
+    let (made, well) = tokio::join!(made, looked);
+    let refused = match made {
+        _ if well == Some(true) => NotReady::Well,
+        Ok(before) => return Ok((grant, before)),
+        Err(error) => NotReady::Refused(error.why),
+    };
+    let _ = lease.release(grant).await;
+    Err(refused)
 }

@@ -38,6 +38,8 @@ pub(super) enum Done {
 pub(super) enum NotReady {
     Lease(LeaseError),
     Refused(String),
+    /// The target is well, now that it was looked at once more.
+    Well,
 }
 
 /// One task that counts.

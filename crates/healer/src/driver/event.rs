@@ -32,6 +32,17 @@ pub enum Event {
     },
     /// An action goes on although its time is over and it was told to end.
     Stuck(PlanId),
-    /// An action that was stuck has ended. What it has done since it was told to is not known.
+    /// An action that was stuck has ended, be it with an earlier program. What it has done since it was
+    /// told to is not known.
     Freed(PlanId),
+    /// What is old was removed from the journal, behind a signed anchor.
+    Pruned {
+        /// How many records.
+        removed: u64,
+    },
+    /// The journal could not be pruned; it is tried again. Nothing was removed, and all else goes on.
+    PruningFailed {
+        /// Why.
+        why: String,
+    },
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use salve_core::sync::Ordering;
-use salve_core::{ConfigError, Name, Observe, Subscription};
+use salve_core::{ConfigError, Name, Observe, Subscription, Told, clock};
 use tokio::sync::{mpsc, oneshot};
 
 use super::book::Entry;
@@ -14,6 +14,7 @@ use super::event::Event;
 use super::operator::Operator;
 use super::shared::{JournalHealth, Pulse, Shared};
 use crate::intake::{Intake, Report};
+use crate::journal::JournalError;
 use crate::kind::{Kind, Severity};
 use crate::learn::{Statistics, statistics};
 use crate::policy::Policy;
@@ -280,6 +281,16 @@ impl Handle {
     /// Tells `observer` of every event, on the loop: it has to be quick.
     pub fn on_event(&self, observer: impl Observe<Event> + 'static) {
         self.shared.events.observe(observer);
+    }
+
+    /// Tells whoever listens what came of a pruning of the journal, for whoever prunes it.
+    pub fn pruned(&self, result: Result<u64, JournalError>) {
+        let event = match result {
+            Ok(removed) => Event::Pruned { removed },
+            Err(error) => Event::PruningFailed { why: error.to_string() },
+        };
+        let (by, at) = (self.shared.name.clone(), clock::now());
+        self.shared.events.tell(&Told { by, key: None, at, event });
     }
 
     /// Tells the healer to end: it starts nothing more, lets running actions end for as long as its

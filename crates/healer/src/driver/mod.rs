@@ -87,6 +87,7 @@ pub use shared::{JournalHealth, Pulse};
 use crate::action::Action;
 use crate::journal::{Journal, JournalError};
 use crate::lease::Lease;
+use crate::look::SecondLook;
 use crate::policy::Policy;
 use crate::record::Fact;
 use crate::state::{Refused, State};
@@ -109,6 +110,7 @@ pub struct Driver {
     targets: Vec<Target>,
     actions: HashMap<Name, Arc<dyn Action>>,
     lease: Option<Arc<dyn Lease>>,
+    look: Option<Arc<dyn SecondLook>>,
     watchdog: Option<Box<dyn FnMut() + Send>>,
     seed: Option<u64>,
 }
@@ -147,6 +149,7 @@ impl Driver {
             targets: Vec::new(),
             actions: HashMap::new(),
             lease: None,
+            look: None,
             watchdog: None,
             seed: None,
         }
@@ -173,6 +176,13 @@ impl Driver {
     /// Sets who grants the right to act. Default [`LocalLease`].
     pub fn with_lease(mut self, lease: impl Lease + 'static) -> Self {
         self.lease = Some(Arc::new(lease));
+        self
+    }
+
+    /// Sets who looks at a convicted target once more, right before something drastic is done to it. It may
+    /// take half of [`Config::prepare`]. By default nobody does: the conviction stands.
+    pub fn with_second_look(mut self, look: impl SecondLook + 'static) -> Self {
+        self.look = Some(Arc::new(look));
         self
     }
 
@@ -240,7 +250,7 @@ impl Driver {
     }
 
     async fn begin(self, journal: Option<Arc<dyn Journal>>, state: State) -> Ready {
-        let Self { config, policy, targets, actions, lease, watchdog, seed } = self;
+        let Self { config, policy, targets, actions, lease, look, watchdog, seed } = self;
         let shared = Arc::new(Shared::new(config.name.clone(), policy));
         let (sends_acts, acts) = mpsc::channel(ACTS);
         let (sends_inputs, inputs) = mpsc::channel(config.queue);
@@ -269,6 +279,8 @@ impl Driver {
             crew,
             shared,
             lease,
+            look,
+            spared: HashMap::new(),
             actions,
             acts,
             inputs,

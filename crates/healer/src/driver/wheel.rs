@@ -19,6 +19,7 @@ use crate::hold::HoldReason;
 use crate::incident::IncidentId;
 use crate::intake::{Intake, intake};
 use crate::lease::Lease;
+use crate::look::SecondLook;
 use crate::plan::PlanId;
 use crate::record::Fact;
 
@@ -32,6 +33,9 @@ pub(super) struct Wheel {
     pub(super) crew: Crew,
     pub(super) shared: Arc<Shared>,
     pub(super) lease: Arc<dyn Lease>,
+    pub(super) look: Option<Arc<dyn SecondLook>>,
+    /// Plans whose target was well at the second look, and when it is looked at again.
+    pub(super) spared: HashMap<PlanId, Moment>,
     pub(super) actions: HashMap<Name, Arc<dyn Action>>,
     pub(super) acts: mpsc::Receiver<Act>,
     pub(super) inputs: mpsc::Receiver<Input>,
@@ -56,6 +60,7 @@ enum Rest {
 impl Wheel {
     pub(super) async fn roll(mut self) {
         let mut inputs = Vec::new();
+        self.free_all().await;
         loop {
             self.mind_the_gap().await;
             self.take_in(&mut inputs).await;
@@ -181,8 +186,10 @@ impl Wheel {
             // What is refused would be due again at once.
             return if taken { Rest::More } else { self.rest(None) };
         }
-        let crew = &self.crew;
-        let preparing = |plan| crew.stage(plan).is_some();
+        let at = clock::now();
+        self.spared.retain(|_, until| at < *until);
+        let (crew, spared) = (&self.crew, &self.spared);
+        let preparing = |plan| crew.stage(plan).is_some() || spared.contains_key(&plan);
         let decision = decide_beside(self.book.state(), &policy, now, &mut self.rng, preparing);
         let news = decision.news(self.book.state());
         let news: Vec<_> = news.map(|hold| (hold.incident, hold.reason.clone())).collect();
@@ -212,7 +219,7 @@ impl Wheel {
         }
     }
 
-    async fn hold(&mut self, incident: IncidentId, reason: HoldReason) {
+    pub(super) async fn hold(&mut self, incident: IncidentId, reason: HoldReason) {
         let known = self.book.state().incident(incident).and_then(|it| it.hold.as_ref());
         if known.is_some_and(|known| known.is_like(&reason)) {
             return;
@@ -224,7 +231,8 @@ impl Wheel {
     fn rest(&self, wake: Option<crate::Time>) -> Rest {
         let (now, time) = (clock::now(), self.book.now());
         let wake = wake.map(|at| now.after(at.since(time)));
-        let deadlines = [wake, self.crew.first_deadline(), self.book.retry_at(), self.ends];
+        let spared = self.spared.values().copied().min();
+        let deadlines = [wake, spared, self.crew.first_deadline(), self.book.retry_at(), self.ends];
         let first = deadlines.into_iter().flatten().min();
         let tick = now.after(self.config.tick);
         Rest::Until(first.map_or(tick, |first| first.min(tick)))
@@ -237,10 +245,25 @@ impl Wheel {
             self.cut(plan, ActionResult::TimedOut, "its time is over").await;
         }
         for plan in self.crew.stuck(now) {
+            self.write([Entry::healer("it was told to end and goes on", Fact::Hung(plan))]).await;
             self.book.tell(Event::Stuck(plan));
         }
         for plan in self.crew.freed() {
-            self.book.tell(Event::Freed(plan));
+            self.free(plan, "it has ended after all").await;
+        }
+    }
+
+    async fn free(&mut self, plan: PlanId, why: &str) {
+        if self.book.state().hung().any(|hung| hung == plan) {
+            self.write([Entry::healer(why, Fact::Freed(plan))]).await;
+        }
+        self.book.tell(Event::Freed(plan));
+    }
+
+    /// What hung in an earlier program hangs no more.
+    async fn free_all(&mut self) {
+        for plan in self.book.state().hung().collect::<Vec<_>>() {
+            self.free(plan, "it has ended with its program").await;
         }
     }
 

@@ -28,6 +28,7 @@ use crate::policy::Policy;
 use crate::state::{State, Watched};
 use crate::time::Time;
 
+pub(crate) use blast::relying;
 pub(crate) use dependency::cause;
 pub(crate) use stops::kill_switch_trips;
 pub(crate) use storm::{failing_together, is_calm_again};

@@ -7,7 +7,7 @@ use salve_core::Name;
 use crate::incident::{IncidentId, Resolution};
 use crate::kind::Kind;
 use crate::policy::Policy;
-use crate::state::{Past, State};
+use crate::state::{Arm, Past, Signature, State};
 use crate::time::Time;
 
 /// The same thing going wrong again and again.
@@ -19,8 +19,7 @@ pub struct Recurring {
     pub kind: Kind,
     /// Which incidents, the oldest first.
     pub incidents: Vec<IncidentId>,
-    /// The hour of the day, from the journal's begin on, in which most of them began, if more than
-    /// half of at least four did.
+    /// The hour of the day (UTC) in which most of them began, if more than half of at least four did.
     pub hour: Option<u8>,
     /// How many of them followed a change.
     pub after_change: usize,
@@ -41,6 +40,17 @@ pub enum Advice {
         action: Name,
         /// How often it was tried.
         failures: u64,
+    },
+    /// A later step of a chain has helped more for its time than an earlier one: let it go first.
+    ChangeOrder {
+        /// For which kind.
+        kind: Kind,
+        /// For which class.
+        class: Name,
+        /// What should go first, how often it has helped, and of how many tries.
+        first: (Name, u64, u64),
+        /// Before what, how often that has helped, and of how many tries.
+        before: (Name, u64, u64),
     },
     /// Most incidents of this kind end by themselves before anything is done: be slower to convict.
     RaiseThreshold {
@@ -65,7 +75,7 @@ pub enum Advice {
 }
 
 /// Fewer incidents are no pattern.
-const ENOUGH: usize = 3;
+pub(super) const ENOUGH: usize = 3;
 /// Fewer tries are no proof that an action never helps.
 const TRIES: u64 = 5;
 
@@ -90,14 +100,17 @@ pub fn recurring(state: &State, now: Time, within: Duration) -> Vec<Recurring> {
     }
     found.retain(|(it, _)| it.incidents.len() >= ENOUGH);
     let with_hour =
-        found.into_iter().map(|(it, times)| Recurring { hour: usual_hour(&times), ..it });
+        found.into_iter().map(|(it, times)| Recurring { hour: usual_hour(state, &times), ..it });
     with_hour.collect()
 }
 
-fn usual_hour(times: &[Time]) -> Option<u8> {
+/// By the date of the last record: how long ago something was is known exactly, clocks that jump or not.
+fn usual_hour(state: &State, times: &[Time]) -> Option<u8> {
+    let (last, wall) = state.last()?;
     let mut hours = [0_usize; 24];
     for time in times {
-        hours[(time.as_nanos() / 3_600_000_000_000 % 24) as usize] += 1;
+        let ago = u64::try_from(last.since(*time).as_millis()).unwrap_or(u64::MAX);
+        hours[(wall.0.saturating_sub(ago) / 3_600_000 % 24) as usize] += 1;
     }
     let most = (0..24_u8).max_by_key(|hour| hours[usize::from(*hour)])?;
     (times.len() > ENOUGH && hours[usize::from(most)] * 2 > times.len()).then_some(most)
@@ -117,6 +130,7 @@ pub fn advice(state: &State, policy: &Policy, now: Time) -> Vec<Advice> {
         action: action.clone(),
         failures: arm.failures,
     }));
+    advice.extend(orders(state, policy));
     for watched in state.targets().iter() {
         let target = &watched.target.name;
         let own = |it: &&Past| it.subject.target() == Some(target) && now.since(it.opened) <= month;
@@ -127,6 +141,36 @@ pub fn advice(state: &State, policy: &Policy, now: Time) -> Vec<Advice> {
     let missing = policy.missing_actions().into_iter().cloned();
     advice.extend(missing.map(Advice::RegisterAction));
     advice
+}
+
+/// Steps that were tried often enough, compared by chance over expected time: the least expected time to recovery is
+/// to begin with the largest. A difference of less than half is left alone.
+fn orders(state: &State, policy: &Policy) -> Vec<Advice> {
+    let mut signatures: Vec<_> = state.knowledge().arms().map(|(it, ..)| it).collect();
+    signatures.dedup();
+    let order = |signature: &Signature| {
+        let chain = policy.strategies.find(&signature.kind, signature.class.as_str())?;
+        let measured = chain.steps.iter().filter_map(|step| {
+            let arm = state.knowledge().arm(signature, step.action.as_str())?;
+            let tries = arm.successes + arm.failures;
+            let worth = worth(arm).filter(|_| tries >= TRIES)?;
+            Some((worth, (step.action.clone(), arm.successes, tries)))
+        });
+        let measured: Vec<_> = measured.collect();
+        let (earlier, before) = measured.first()?.clone();
+        let (best, first) = measured.into_iter().max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+        let (kind, class) = (signature.kind.clone(), signature.class.clone());
+        (best > 1.5 * earlier).then_some(Advice::ChangeOrder { kind, class, first, before })
+    };
+    signatures.into_iter().filter_map(order).collect()
+}
+
+/// The share of tries that helped, for each second that a try has usually taken.
+fn worth(arm: &Arm) -> Option<f64> {
+    let share = arm.successes as f64 / (arm.successes + arm.failures).max(1) as f64;
+    let helped = arm.usual().or(arm.usually_lost())?.as_secs_f64();
+    let lost = arm.usually_lost().or(arm.usual())?.as_secs_f64();
+    Some(share / (share * helped + (1.0 - share) * lost).max(1.0))
 }
 
 fn by_itself(target: &Name, past: &[&Past]) -> Option<Advice> {

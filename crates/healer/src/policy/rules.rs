@@ -87,6 +87,9 @@ pub struct Blast {
     pub min_healthy: Amount,
     /// Whether members in several failure domains may be under repair at once. Default no.
     pub across_domains: bool,
+    /// Whether a target that works may be stopped although others that are not down cannot do without it. Default
+    /// no: that is held until it falls, they fall, or a person orders it. What needs an approval is asked for.
+    pub stop_providers: bool,
     /// Other rules for single groups: `(max_unavailable, min_healthy)`. Default none.
     pub groups: IndexMap<Name, (Amount, Amount)>,
 }
@@ -97,6 +100,7 @@ impl Default for Blast {
             max_unavailable: Amount::Count(1),
             min_healthy: Amount::Share(Ratio::percent::<51>()),
             across_domains: false,
+            stop_providers: false,
             groups: IndexMap::new(),
         }
     }
@@ -179,6 +183,10 @@ pub struct Calm {
     /// fails. Default 5 min; at most 24 h.
     #[serde(with = "salve_core::settings::duration")]
     pub suspicion: Duration,
+    /// How long a convicted target is left alone that was well when it was looked at once more, right before
+    /// something drastic. Default 5 s; at most 24 h.
+    #[serde(with = "salve_core::settings::duration")]
+    pub second_look: Duration,
     /// After this time of health past attempts no longer slow a target down. Default 10 min; 1 s to
     /// 24 h.
     #[serde(with = "salve_core::settings::duration")]
@@ -193,6 +201,7 @@ impl Default for Calm {
             flaps: 4,
             flap_within: 10 * MINUTE,
             suspicion: 5 * MINUTE,
+            second_look: 5 * SECOND,
             stable: 10 * MINUTE,
         }
     }
@@ -205,6 +214,7 @@ impl Calm {
         BOUNDS.range("flaps", self.flaps, 2, 64)?;
         BOUNDS.duration("flap_within", self.flap_within, SECOND, DAY)?;
         BOUNDS.duration("suspicion", self.suspicion, Duration::ZERO, DAY)?;
+        BOUNDS.duration("second_look", self.second_look, Duration::ZERO, DAY)?;
         BOUNDS.duration("stable", self.stable, SECOND, DAY)
     }
 }

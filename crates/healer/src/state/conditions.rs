@@ -7,6 +7,7 @@ use salve_core::Name;
 use super::{Applied, MAX_NOTES, State, refuse, remember};
 use crate::action::ActionResult;
 use crate::phase::Phase;
+use crate::plan::PlanId;
 use crate::target::{Condition, Target};
 use crate::time::Time;
 
@@ -36,6 +37,22 @@ impl State {
         for temporary in &mut self.temporary {
             temporary.begun = false;
         }
+        Ok(())
+    }
+
+    pub(super) fn hang(&mut self, plan: PlanId) -> Applied {
+        if self.hung.contains(&plan) {
+            return refuse(format_args!("it is known that {plan} hangs"));
+        }
+        remember(&mut self.hung, plan, MAX_NOTES);
+        Ok(())
+    }
+
+    pub(super) fn free(&mut self, plan: PlanId) -> Applied {
+        let Some(at) = self.hung.iter().position(|hung| *hung == plan) else {
+            return refuse(format_args!("it is not known that {plan} hangs"));
+        };
+        self.hung.remove(at);
         Ok(())
     }
 

@@ -66,6 +66,7 @@ pub struct State {
     pub(crate) changes: VecDeque<(Time, Name, Name)>,
     pub(crate) temporary: Vec<Temporary>,
     pub(crate) ledger: Ledger,
+    pub(crate) hung: VecDeque<PlanId>,
 }
 
 /// An incident that is over, in short.
@@ -231,6 +232,8 @@ impl State {
                 self.start(*plan, *digest, *token, before, at)
             }
             Fact::ActionFinished { plan, result } => self.finish(*plan, result, at),
+            Fact::Hung(plan) => self.hang(*plan),
+            Fact::Freed(plan) => self.free(*plan),
             Fact::Verified { plan, verdict } => self.verify(*plan, *verdict, at),
             Fact::Soaked { plan, held } => self.soak(*plan, *held, at),
             Fact::RollbackStarted(plan) => self.start_rollback(*plan),
@@ -366,5 +369,10 @@ impl State {
     #[must_use]
     pub fn temporary(&self) -> &[Temporary] {
         &self.temporary
+    }
+
+    /// Plans whose actions hang, as far as is known.
+    pub fn hung(&self) -> impl Iterator<Item = PlanId> {
+        self.hung.iter().copied()
     }
 }

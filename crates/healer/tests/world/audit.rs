@@ -306,6 +306,20 @@ impl Paper {
         if auto && drastic && roots >= policy.storm.independent {
             fault("inv_12", format!("{roots} have failed together"));
         }
+        let is_up = |name: &Name| self.condition(name).is_up();
+        let asked = plan.approval || plan.meta.approval.is_some() || plan.meta.is_irreversible();
+        if auto && plan.meta.restarts && is_up(&plan.target) && !asked {
+            let needs = |it: &&Target| {
+                let required = it.place.dependencies.iter().filter(|it| it.need == Need::Required);
+                required.map(|it| &it.on).any(|on| *on == plan.target)
+            };
+            let lives = |name: &Name| {
+                !self.down.contains_key(name) && self.condition(name) != Condition::Disabled
+            };
+            if let Some(by) = self.targets.iter().filter(needs).find(|it| lives(&it.name)) {
+                fault("inv_08", format!("stops what works and {} needs", by.name));
+            }
+        }
         let Some(group) = &self.target(&plan.target).place.group else { return };
         let members: Vec<_> =
             self.targets.iter().filter(|it| it.place.group.as_ref() == Some(group)).collect();
@@ -324,7 +338,6 @@ impl Paper {
         if busy.iter().any(|it| domain(&it.target) != domain(&plan.target)) {
             fault("inv_30", format!("{group} is repaired in two domains"));
         }
-        let is_up = |name: &Name| self.condition(name).is_up();
         let healthy = members.iter().filter(|it| is_up(&it.name)).count() as u64;
         if drastic && is_up(&plan.target) {
             if healthy == 1 {

@@ -1,7 +1,8 @@
 //! What the whole family was like over time: a second file, written in batches, forgotten by age.
 //!
 //! It is for people, graphs and questions such as "how often last month?". The healer never reads it, and
-//! nothing waits for it: what does not fit into its queue is dropped and counted.
+//! nothing waits for it: what does not fit into its queue is dropped and counted. What is older than the settings
+//! say is forgotten at the start and then once an hour, by itself.
 
 mod config;
 mod row;
@@ -15,8 +16,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use salve_core::clock;
 use salve_core::sync::{AtomicU64, Ordering};
-use salve_core::{Moment, clock};
 use salve_healer::{JournalError, Wall};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
@@ -27,6 +28,8 @@ use store::{Dated, Store};
 
 /// How often what is too old is looked for.
 const PRUNED_EVERY: Duration = Duration::from_secs(60 * 60);
+/// And after what time again if it could not be removed.
+const PRUNED_AGAIN: Duration = Duration::from_secs(60);
 
 /// A history in an SQLite file, behind a thread of its own. When it is dropped, the thread writes what
 /// waits, and ends.
@@ -60,6 +63,8 @@ struct Counts {
     written: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
+    forgotten: AtomicU64,
+    unforgotten: AtomicU64,
 }
 
 /// What has become of rows.
@@ -71,6 +76,10 @@ pub struct HistoryCounts {
     pub dropped: u64,
     /// How often the file could not be written; rows wait for the next time.
     pub failed: u64,
+    /// Rows that were too old and are gone.
+    pub forgotten: u64,
+    /// How often what is too old could not be removed; it is tried again after a minute.
+    pub unforgotten: u64,
 }
 
 enum Job {
@@ -128,8 +137,14 @@ impl History {
     #[must_use]
     pub fn counts(&self) -> HistoryCounts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Counts { written, dropped, failed, .. } = &*self.counts;
-        HistoryCounts { written: read(written), dropped: read(dropped), failed: read(failed) }
+        let Counts { written, dropped, failed, forgotten, unforgotten, .. } = &*self.counts;
+        HistoryCounts {
+            written: read(written),
+            dropped: read(dropped),
+            failed: read(failed),
+            forgotten: read(forgotten),
+            unforgotten: read(unforgotten),
+        }
     }
 
     /// Writes everything that waits.
@@ -191,16 +206,14 @@ struct Clerk {
 
 impl Clerk {
     fn work(mut self, asked: &Receiver<Job>) {
-        let (mut since, mut pruned) = (clock::now(), None::<Moment>);
+        let (mut since, mut prunes) = (clock::now(), clock::now());
         loop {
             let at = clock::now();
-            if pruned.is_none_or(|last| at.since(last) >= PRUNED_EVERY) {
-                // One that is busy is tried again in an hour.
-                let _ = self.store.prune(&self.config, now());
-                pruned = Some(at);
+            if at >= prunes {
+                prunes = at.after(self.prune());
             }
             let wait = match self.waiting.is_empty() {
-                true => PRUNED_EVERY,
+                true => prunes.since(at),
                 false => self.config.every.saturating_sub(at.since(since)),
             };
             match asked.recv_timeout(wait) {
@@ -234,6 +247,16 @@ impl Clerk {
                 }
             }
         }
+    }
+
+    /// Forgets what is too old, and says after what time it does so again.
+    fn prune(&mut self) -> Duration {
+        let (count, of, again) = match self.store.prune(&self.config, now()) {
+            Ok(gone) => (gone as u64, &self.counts.forgotten, PRUNED_EVERY),
+            Err(_) => (1, &self.counts.unforgotten, PRUNED_AGAIN),
+        };
+        of.fetch_add(count, Ordering::Relaxed);
+        again
     }
 
     /// Writes what waits, a batch at a time; what could not be written goes on waiting.

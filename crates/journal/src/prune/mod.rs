@@ -35,6 +35,7 @@ mod anchor;
 #[cfg(feature = "ed25519")]
 mod ed25519;
 mod hmac;
+mod retention;
 mod survey;
 #[cfg(feature = "sqlite")]
 mod verify;
@@ -46,6 +47,7 @@ pub use anchor::{Anchor, Signature, Signed, Signer, Verifier};
 #[cfg(feature = "ed25519")]
 pub use ed25519::{Ed25519Key, Ed25519Public};
 pub use hmac::HmacKey;
+pub use retention::Retention;
 pub use survey::Matter;
 
 pub(crate) use anchor::digest;

@@ -81,6 +81,12 @@
 //! **While it repairs**, health shows the target as recovering, and looks at once when the action has
 //! ended. A target that somebody else has put under repair is left to them.
 //!
+//! **Before it does something drastic** to a target that its check has convicted, it has that check run once
+//! more. One that passes is a finding like others, and the action waits.
+//!
+//! **An old journal** is pruned by [`Setup::with_pruned_sqlite`], as often as it is told to be, by whoever signs
+//! for it; otherwise it is kept for ever.
+//!
 //! **Without a journal** it only watches: incidents open, people are called, nothing is done.
 //!
 //! **People** come first: `healer.by(Who::Person("ada".into())).disable("...")` and all that
@@ -90,6 +96,9 @@ mod bridge;
 mod by_target;
 mod calls;
 mod levers;
+mod look;
+#[cfg(feature = "journal")]
+mod pruning;
 mod running;
 mod setup;
 #[cfg(feature = "tracing")]

@@ -15,6 +15,9 @@ use super::bridge::{self, Bridge};
 use super::by_target::ByTarget;
 use super::calls::CallsCheck;
 use super::levers;
+use super::look::Again;
+#[cfg(feature = "journal")]
+use super::pruning::Pruner;
 use super::running::{Healing, Wheel};
 use crate::StackHandle;
 use crate::health::{self, RegisterError, TargetConfig};
@@ -30,6 +33,8 @@ pub struct Setup {
     journal: Result<Arc<dyn Journal>, JournalError>,
     lease: Option<Box<dyn FnOnce(Driver) -> Driver + Send>>,
     watchdog: Option<Box<dyn FnMut() + Send>>,
+    #[cfg(feature = "journal")]
+    pruner: Option<Pruner>,
 }
 
 /// Why a stack cannot be watched and steered.
@@ -67,6 +72,8 @@ impl Setup {
             journal: Err(JournalError::Unwritable("there is none".to_owned())),
             lease: None,
             watchdog: None,
+            #[cfg(feature = "journal")]
+            pruner: None,
         }
     }
 
@@ -173,6 +180,8 @@ impl Setup {
     /// As [`with_journal`](Self::with_journal), for a journal that others read as well.
     pub fn with_shared_journal(mut self, journal: Arc<dyn Journal>) -> Self {
         self.journal = Ok(journal);
+        #[cfg(feature = "journal")]
+        let _ = self.pruner.take();
         self
     }
 
@@ -183,6 +192,28 @@ impl Setup {
     pub fn with_sqlite(mut self, config: &crate::journal::SqliteConfig) -> Self {
         let opened = crate::journal::SqliteJournal::open(config);
         self.journal = opened.map(|journal| Arc::new(journal) as Arc<dyn Journal>);
+        self.pruner = None;
+        self
+    }
+
+    /// As [`with_sqlite`](Self::with_sqlite), and removes what is older than `retention` says, as often as it
+    /// says, behind anchors that `signer` signs. Without this nothing is ever removed. What comes of it is
+    /// told as [`Event::Pruned`](salve_healer::driver::Event::Pruned) and
+    /// [`Event::PruningFailed`](salve_healer::driver::Event::PruningFailed); the healer works on in either case.
+    #[cfg(feature = "journal")]
+    pub fn with_pruned_sqlite(
+        mut self,
+        config: &crate::journal::SqliteConfig,
+        retention: crate::journal::prune::Retention,
+        signer: impl crate::journal::prune::Signer + 'static,
+    ) -> Self {
+        let opened = crate::journal::SqliteJournal::open(config).map(Arc::new);
+        self.pruner = opened.as_ref().ok().map(|journal| Pruner {
+            journal: Arc::clone(journal),
+            retention,
+            signer: Arc::new(signer),
+        });
+        self.journal = opened.map(|journal| journal as Arc<dyn Journal>);
         self
     }
 
@@ -207,10 +238,10 @@ impl Setup {
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn start(self) -> Result<Healing, OpenError> {
-        let (ready, bridge, health) = self.ready().await?;
+        let (ready, watching) = self.ready().await?;
         let handle = ready.handle();
         let wheel = Wheel::Task(tokio::spawn(ready.run()));
-        Ok(Healing::new(handle, wheel, watching(bridge, health)))
+        Ok(Healing::new(handle, wheel, watching))
     }
 
     /// As [`start`](Self::start), with the loop on a thread of its own: it turns, and people are
@@ -222,15 +253,22 @@ impl Setup {
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn start_on_thread(self) -> io::Result<Healing> {
-        let (ready, bridge, health) = self.ready().await.map_err(io::Error::other)?;
+        let (ready, watching) = self.ready().await.map_err(io::Error::other)?;
         let handle = ready.handle();
         let wheel = Wheel::Thread(ready.start()?);
-        Ok(Healing::new(handle, wheel, watching(bridge, health)))
+        Ok(Healing::new(handle, wheel, watching))
     }
 
-    async fn ready(self) -> Result<(Ready, Bridge, health::Handle), OpenError> {
-        let Self { health, config, policy, said, actions, journal, lease, watchdog } = self;
-        let mut driver = Driver::new(config, policy);
+    async fn ready(self) -> Result<(Ready, JoinSet<()>), OpenError> {
+        #[cfg(feature = "journal")]
+        let pruner = self.pruner;
+        #[cfg(feature = "journal")]
+        if let Some(pruner) = &pruner {
+            pruner.retention.validate().map_err(OpenError::Config)?;
+        }
+        let Self { health, config, policy, said, actions, journal, lease, watchdog, .. } = self;
+        let again = Again(health.clone());
+        let mut driver = Driver::new(config, policy).with_second_look(again);
         for (_, action) in actions {
             driver = driver.with_action(action);
         }
@@ -253,18 +291,18 @@ impl Setup {
         };
         let told = watched.into_iter().map(|it| it.name).collect();
         let bridge = Bridge::new(health.clone(), ready.handle(), said, told);
-        Ok((ready, bridge, health))
+        let mut watching = JoinSet::new();
+        watching.spawn(bridge.run());
+        watching.spawn(async move {
+            let never = health.run().await;
+            match never {}
+        });
+        #[cfg(feature = "journal")]
+        if let Some(pruner) = pruner {
+            watching.spawn(pruner.run(ready.handle()));
+        }
+        Ok((ready, watching))
     }
-}
-
-fn watching(bridge: Bridge, health: health::Handle) -> JoinSet<()> {
-    let mut watching = JoinSet::new();
-    watching.spawn(bridge.run());
-    watching.spawn(async {
-        let never = health.run().await;
-        match never {}
-    });
-    watching
 }
 
 impl fmt::Debug for Setup {

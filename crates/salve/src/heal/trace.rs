@@ -21,6 +21,12 @@ pub fn trace(healer: &Handle) {
         Event::Refused { why } => tracing::warn!(target: "salve::heal", why, "refused"),
         Event::Stuck(plan) => tracing::warn!(target: "salve::heal", %plan, "does not end"),
         Event::Freed(plan) => tracing::info!(target: "salve::heal", %plan, "has ended after all"),
+        Event::Pruned { removed } => {
+            tracing::info!(target: "salve::heal", removed, "the journal is pruned");
+        }
+        Event::PruningFailed { why } => {
+            tracing::warn!(target: "salve::heal", why, "the journal cannot be pruned");
+        }
         _ => {}
     });
 }

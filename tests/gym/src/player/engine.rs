@@ -6,13 +6,15 @@ use std::time::Duration;
 use salve_core::Name;
 use salve_healer::policy::Order;
 use salve_healer::{
-    ActionResult, Captured, Fact, Intake, Kind, Next, PlanId, Policy, Record, Report, Severity,
-    State, Target, Time, Wall, Who, decide, due, intake,
+    ActionResult, Captured, Condition, Fact, HoldReason, Intake, Kind, Next, Plan, PlanId, Policy,
+    Record, Report, Severity, State, Target, Time, Wall, Who, decide_beside, due, intake,
 };
 
 use super::{Luggage, Player, Wish};
 use crate::catalogue;
-use crate::scenario::Scenario;
+use crate::dice::{About, luck};
+use crate::scenario::{Scenario, Signal};
+use crate::truth::World;
 use crate::watch::Told;
 
 /// More steps at one instant than anything sensible takes.
@@ -32,6 +34,10 @@ pub struct Engine {
     /// Whether anything has happened since it had nothing to do.
     stirred: bool,
     wake: u64,
+    /// Who was well when it was looked at once more at this second, of those that are convicted.
+    well: Vec<bool>,
+    /// Plans whose target was, and when it is looked at again.
+    spared: HashMap<PlanId, u64>,
 }
 
 impl Engine {
@@ -71,6 +77,8 @@ impl Engine {
             records: Vec::new(),
             rng: fastrand::Rng::with_seed(scenario.seed),
             numbers,
+            well: vec![false; targets.len()],
+            spared: HashMap::new(),
             targets: targets.clone(),
             stirred: true,
             wake: 0,
@@ -116,8 +124,24 @@ impl Engine {
         }
     }
 
+    /// As its driver does with what is well at the second look.
+    fn spare(&mut self, now: u64, plan: &Plan) {
+        let again = now + self.policy.calm.second_look.as_secs();
+        self.spared.insert(plan.id, again);
+        let reason = HoldReason::LooksWell { until: time(again) };
+        let known = self.state.incident(plan.incident).and_then(|it| it.hold.as_ref());
+        if !known.is_some_and(|known| known.is_like(&reason)) {
+            self.tell(now, Fact::Held { incident: plan.incident, reason });
+        }
+    }
+
     fn start(&mut self, now: u64, id: PlanId) -> Option<Wish> {
-        let plan = self.state.incident_of(id)?.plan()?.clone();
+        let incident = self.state.incident_of(id)?;
+        let plan = incident.plan()?.clone();
+        if incident.wants_second_look() && self.well[self.numbers[&plan.target]] {
+            self.spare(now, &plan);
+            return None;
+        }
         let token = self.state.totals().started + 1;
         let (digest, before) = (plan.digest(), Captured::default());
         self.tell(now, Fact::ActionStarted { plan: id, digest, token, before });
@@ -167,6 +191,19 @@ impl Player for Engine {
         }
     }
 
+    /// Readings of the convicted, as right as any others, for those that are about to be restarted.
+    fn look(&mut self, world: &World<'_>) {
+        let scenario = world.scenario;
+        for (target, watched) in self.state.targets().iter().enumerate() {
+            self.well[target] = watched.condition == Condition::Failed && {
+                let of = [target as u64, world.now(), 0];
+                let lost = luck(scenario.seed, About::Again, of) < scenario.lost;
+                let wrong = luck(scenario.seed, About::Again, [of[0], of[1], 1]) < scenario.wrong;
+                !lost && world.shows(target, &Signal::Probe) == wrong
+            };
+        }
+    }
+
     fn finished(&mut self, now: u64, plan: PlanId, result: &ActionResult) {
         self.tell(now, Fact::ActionFinished { plan, result: result.clone() });
     }
@@ -182,13 +219,16 @@ impl Player for Engine {
             return Vec::new();
         }
         let mut wishes = Vec::new();
+        self.spared.retain(|_, until| now < *until);
         for _ in 0..MANY {
             let facts = due(&self.state, &self.policy, time(now));
             if !facts.is_empty() {
                 facts.into_iter().for_each(|(fact, _)| self.tell(now, fact));
                 continue;
             }
-            let decision = decide(&self.state, &self.policy, time(now), &mut self.rng);
+            let spared = |plan| self.spared.contains_key(&plan);
+            let (state, policy, at) = (&self.state, &self.policy, time(now));
+            let decision = decide_beside(state, policy, at, &mut self.rng, spared);
             let news: Vec<_> = decision.news(&self.state).cloned().collect();
             for hold in news {
                 self.tell(now, Fact::Held { incident: hold.incident, reason: hold.reason });
@@ -197,7 +237,8 @@ impl Player for Engine {
                 None => {
                     self.stirred = false;
                     let wake = decision.wake().map(|at| at.as_nanos().div_ceil(1_000_000_000));
-                    self.wake = wake.map_or(u64::MAX, |at| at.saturating_sub(1));
+                    let wake = wake.map_or(u64::MAX, |at| at.saturating_sub(1));
+                    self.wake = self.spared.values().copied().fold(wake, u64::min);
                     return wishes;
                 }
                 Some(Next::Plan(plan)) => self.tell(now, Fact::Planned(plan)),

@@ -44,7 +44,7 @@ pub trait Player {
     fn rolled_back(&mut self, now: u64, plan: PlanId);
     /// What it wants to be done now.
     fn turn(&mut self, now: u64) -> Vec<Wish>;
-    /// Shows the truth, to those who may see it.
+    /// Shows the truth to those who may see it; others may take a reading of what they have been told of.
     fn look(&mut self, _world: &World<'_>) {}
     /// What it has written down.
     fn journal(&self) -> &[Record] {

@@ -93,6 +93,7 @@ impl Player for Oracle {
     }
 
     fn look(&mut self, world: &World<'_>) {
+        self.engine.look(world);
         for (nth, fault) in world.scenario.faults.iter().enumerate() {
             if self.seen[nth] || fault.at > world.now() {
                 continue;
