@@ -1,5 +1,6 @@
 //! Retries that are held back: by a pause, or because they are only tried out.
 
+#[allow(dead_code, reason = "not every play is needed here")]
 mod script;
 
 use std::num::NonZeroUsize;
