@@ -1,5 +1,6 @@
 //! Limits beside slow twins, what holds for each of them, and a server that they have to find.
 
+mod edges;
 mod properties;
 mod server;
 mod twin;
