@@ -189,7 +189,8 @@ async fn each_key_has_a_limit_of_its_own() {
 
 #[tokio::test]
 async fn measuring_allocates_nothing() {
-    for algorithm in [Algorithm::baseline(), Algorithm::aimd(), Algorithm::vegas()] {
+    let aimd = Algorithm::aimd();
+    for algorithm in [Algorithm::baseline(), aimd, Algorithm::vegas(), Algorithm::gradient2()] {
         let adaptive = Adaptive::default().with_algorithm(algorithm).with_window(MS);
         let bulkhead = Handle::new(Config::new("test").with_adaptive(adaptive)).unwrap();
         let calls = || {

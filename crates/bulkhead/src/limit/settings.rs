@@ -26,7 +26,8 @@ pub struct Adaptive {
     /// AIMD has no rounds.
     #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub window: Duration,
-    /// What moves the limit. Default [`Algorithm::baseline`].
+    /// What moves the limit. Default [`Algorithm::gradient2`]; [`Algorithm::baseline`] where many small clients
+    /// share a server, or where callers wait however long it takes.
     pub algorithm: Algorithm,
 }
 
@@ -143,7 +144,7 @@ impl Default for Adaptive {
             floor: 1,
             ceiling: 200,
             window: Duration::from_millis(100),
-            algorithm: Algorithm::baseline(),
+            algorithm: Algorithm::gradient2(),
         }
     }
 }
