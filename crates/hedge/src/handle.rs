@@ -178,12 +178,12 @@ impl Handle {
     /// Sends no copies until [`resume`](Self::resume), also of calls that are under way; copies
     /// that were sent go on. Latencies are still measured.
     pub fn pause(&self) {
-        self.set_paused(true);
+        self.0.policy.set_paused(true, clock::now());
     }
 
     /// Sends copies of late calls again.
     pub fn resume(&self) {
-        self.set_paused(false);
+        self.0.policy.set_paused(false, clock::now());
     }
 
     /// Follows new settings, all or nothing. Name, counts, pause and budget stay; so does what was
@@ -214,13 +214,6 @@ impl Handle {
     /// Tells `observer` of every event, on the thread that caused it, with no lock held.
     pub fn observe(&self, observer: impl Observe<Event> + 'static) {
         self.0.policy.events.observe(observer);
-    }
-
-    fn set_paused(&self, paused: bool) {
-        if self.0.policy.set_paused(paused) {
-            let event = if paused { Event::Paused } else { Event::Resumed };
-            self.0.policy.tell(None, clock::now(), event);
-        }
     }
 
     #[inline]

@@ -141,19 +141,12 @@ impl<K: Key> KeyedHandle<K> {
 
     /// Sends no copies until [`resume`](Self::resume), whatever the key.
     pub fn pause(&self) {
-        self.set_paused(true);
+        self.0.policy.set_paused(true, clock::now());
     }
 
     /// Sends copies of late calls again.
     pub fn resume(&self) {
-        self.set_paused(false);
-    }
-
-    fn set_paused(&self, paused: bool) {
-        if self.0.policy.set_paused(paused) {
-            let event = if paused { Event::Paused } else { Event::Resumed };
-            self.0.policy.tell(None, clock::now(), event);
-        }
+        self.0.policy.set_paused(false, clock::now());
     }
 
     /// Forgets `key` and what was measured; calls in flight finish with it.

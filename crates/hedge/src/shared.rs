@@ -42,9 +42,11 @@ impl Policy {
         self.paused.load(Ordering::Relaxed)
     }
 
-    /// Says whether that was a change.
-    pub(crate) fn set_paused(&self, paused: bool) -> bool {
-        self.paused.swap(paused, Ordering::Relaxed) != paused
+    /// Pauses or resumes, and tells of it if that is new.
+    pub(crate) fn set_paused(&self, paused: bool, at: Moment) {
+        if self.paused.swap(paused, Ordering::Relaxed) != paused {
+            self.tell(None, at, if paused { Event::Paused } else { Event::Resumed });
+        }
     }
 }
 
