@@ -6,43 +6,20 @@
     reason = "processes live in real time"
 )]
 
+mod victim;
+
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use salve_chaos::guard::{Guard, GuardError, kill};
 use salve_chaos::pressure::Pressure;
 use salve_chaos::{ArmError, Arming};
+use victim::Victim;
 
 const VICTIM: &str = "SALVE_CHAOS_TEST_VICTIM";
 const FOLDER: &str = "SALVE_CHAOS_TEST_FOLDER";
 const DEADLINE: Duration = Duration::from_secs(20);
-
-/// A process that does nothing, and is gone with this value.
-struct Victim(Child);
-
-impl Victim {
-    fn new() -> Self {
-        Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap())
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    fn is_paused(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        let state = stat.rsplit_once(')').unwrap().1.trim_start().chars().next();
-        state == Some('T')
-    }
-}
-
-impl Drop for Victim {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn within_deadline(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();

@@ -6,9 +6,10 @@
     reason = "processes live in real time"
 )]
 
+mod victim;
+
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,35 +18,10 @@ use salve_chaos::guard::Holder;
 use salve_chaos::{Arming, Config, Event, Fault, Handle, Kind, Rule};
 use salve_core::{Enforcement, Ratio};
 use tokio::time::sleep;
+use victim::Victim;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const MIB: u64 = 1 << 20;
-
-/// A process that does nothing, and is gone with this value.
-struct Victim(Child);
-
-impl Victim {
-    fn new() -> Self {
-        Self(Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap())
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    /// What the kernel says of it: `T` for one that stands still, `Z` for one that is dead.
-    fn state(&self) -> Option<char> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        stat.rsplit_once(')').unwrap().1.trim_start().chars().next()
-    }
-}
-
-impl Drop for Victim {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 async fn until(what: &str, is_so: impl Fn() -> bool) {
     let began = Instant::now();
@@ -92,13 +68,13 @@ async fn an_experiment_on_two_targets_holds_both_and_gives_both_back_when_it_is_
         let (lab, points) = (Arc::clone(&lab), [worker.clone(), disk.clone()]);
         async move { lab.run(&points, both, Vec::new()).await.unwrap() }
     });
-    until("the pause", || victim.state() == Some('T')).await;
+    until("the pause", || victim.is_paused()).await;
     until("the file", || files(folder.path()) == 1).await;
     assert_eq!((worker.status().held, disk.status().held), (1, 1));
     assert!(lab.abort("seen enough"));
     let report: Report = running.await.unwrap();
     // Proved by the report, and not only soon.
-    assert_ne!(victim.state(), Some('T'));
+    assert!(!victim.is_paused());
     assert_eq!(files(folder.path()), 0);
     assert_eq!(report.cause, Some(Cause::Operator { reason: "seen enough".to_owned() }));
     assert!(report.is_taken_back());
@@ -117,7 +93,7 @@ async fn a_process_is_killed_once_and_what_is_gone_is_told() {
     let minute = || Arming::new("ada", "a test", DEADLINE);
     let kill = || Rule::new("kill", Fault::Kill).with_share(Ratio::ONE);
     worker.arm(minute().with_rules([kill()])).unwrap();
-    until("the death", || victim.state() == Some('Z')).await;
+    until("the death", || victim.is_dead()).await;
     until("the count", || worker.status().struck == 1).await;
     assert!(worker.disarm());
     until("the end", || worker.status().held == 0).await;
@@ -167,20 +143,20 @@ async fn it_goes_on_when_the_experiment_or_its_holder_is_dropped() {
     {
         let mut running =
             Box::pin(lab.run([&worker], experiment("worker", Fault::Pause), Vec::new()));
-        let paused = until("the pause", || victim.state() == Some('T'));
+        let paused = until("the pause", || victim.is_paused());
         tokio::select! {
             report = &mut running => panic!("{report:?}"),
             () = paused => {}
         }
     }
     assert!(!worker.is_armed());
-    until("going on", || victim.state() != Some('T')).await;
+    until("going on", || !victim.is_paused()).await;
 
     let pause = Rule::new("pause", Fault::Pause).with_share(Ratio::ONE);
     worker.arm(Arming::new("ada", "a test", DEADLINE).with_rules([pause])).unwrap();
-    until("the pause", || victim.state() == Some('T')).await;
+    until("the pause", || victim.is_paused()).await;
     drop(holder);
-    until("going on", || victim.state() != Some('T')).await;
+    until("going on", || !victim.is_paused()).await;
 }
 
 #[tokio::test]
