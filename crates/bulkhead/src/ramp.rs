@@ -65,4 +65,12 @@ mod tests {
         let all = [100.0, 100.0, 0.0];
         assert_eq!(shares, [[0.0; 3], [40.0, 0.0, 0.0], half, [100.0, 60.0, 0.0], all, all]);
     }
+
+    #[test]
+    fn where_a_class_begins_to_be_refused_nobody_is_yet() {
+        for (class, waiting) in [(Class::Sheddable, 20), (Class::Normal, 25)] {
+            assert!(!Ramp::default().refuses(class, waiting, 10, 0.0), "{class:?}");
+            assert!(Ramp::default().refuses(class, waiting + 1, 10, 0.0), "{class:?}");
+        }
+    }
 }

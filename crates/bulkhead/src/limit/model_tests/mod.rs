@@ -2,6 +2,7 @@
 
 mod edges;
 mod properties;
+mod rounds;
 mod server;
 mod twin;
 mod walks;
