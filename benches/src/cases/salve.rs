@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use salve_bulkhead::{Adaptive, Algorithm, BulkheadLayer};
 use salve_circuit_breaker::{CircuitBreakerLayer, Config, Handle, Rate, Window};
-use salve_core::{Ratio, Refusable, Rejection, Repeatable};
+use salve_core::{Budget, BudgetRule, Ratio, Refusable, Rejection, Repeatable};
 use salve_hedge::HedgeLayer;
 use salve_retry::RetryLayer;
 use salve_timeout::TimeoutLayer;
@@ -108,6 +108,14 @@ pub(crate) fn cases() -> Vec<Case> {
         .contended(),
         Case::service(RETRY, "salve, budget", || {
             let service = retry().with_request_rule(Repeatable).layer(inner!(Failure));
+            move || service.clone()
+        })
+        .contended(),
+        Case::service(RETRY, "salve, budget of tokens", || {
+            let budget = Budget::new(BudgetRule::AWS_STANDARD);
+            let budget = budget.expect("the settings of this case are valid");
+            let layer = retry().with_budget(budget).with_request_rule(Repeatable);
+            let service = layer.layer(inner!(Failure));
             move || service.clone()
         })
         .contended(),
