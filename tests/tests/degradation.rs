@@ -19,9 +19,8 @@ async fn a_bulkhead_has_as_many_places_as_capability_is_left_and_cuts_nobody_off
         let left = (20 * u32::from(percent) / 100).max(1);
         scaled.resize(left).expect("1 to 20 is within bounds");
     });
-    let work = |places: &bulkhead::Handle| {
-        tokio::spawn(places.call(|| pending::<Result<(), Rejection>>()))
-    };
+    let work =
+        |places: &bulkhead::Handle| tokio::spawn(places.call(pending::<Result<(), Rejection>>));
     let running: Vec<_> = (0..15).map(|_| work(&places)).collect();
     tokio::task::yield_now().await;
     assert_eq!(places.status().in_use, 15);
