@@ -4,8 +4,8 @@ use std::future::Future;
 use std::num::NonZeroUsize;
 
 use salve_core::{
-    Class, ConfigError, Effector, ErrorsAreFailures, Lazily, Lever, Name, NoSuchLever, Observe,
-    Reading, Reason, Refusable, Rejection, Sensor, Subscription, Unit,
+    Class, ConfigError, ErrorsAreFailures, Lazily, Observe, Reason, Refusable, Rejection,
+    Subscription,
 };
 
 use crate::compartment::Comer;
@@ -44,11 +44,6 @@ use crate::turn::{Asked, Turn, permit};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handle(Single);
-
-pub(crate) const LEVERS: &[Lever] = &[
-    Lever::reducing("close", "Takes no new calls; those that wait or are under way finish."),
-    Lever::new("open", "Takes calls again."),
-];
 
 impl Handle {
     /// A bulkhead with every place free.
@@ -179,7 +174,7 @@ impl Handle {
         &self.0
     }
 
-    fn shared(&self) -> &Shared {
+    pub(crate) fn shared(&self) -> &Shared {
         &self.0
     }
 }
@@ -219,66 +214,5 @@ pub(crate) fn set_closed<L: Lane>(lane: &L, closed: bool) {
     if lane.shared().set_closed(closed) {
         let event = if closed { Event::Closed } else { Event::Opened };
         lane.shared().policy().tell(|| lane.key(), event);
-    }
-}
-
-impl Sensor for Handle {
-    fn name(&self) -> &Name {
-        self.shared().policy().origin.name()
-    }
-
-    fn read(&self, report: &mut dyn FnMut(Reading)) {
-        let Status { places, in_use, waiting, closed, usual_latency, baseline_latency } =
-            self.status();
-        let [sheddable, normal, critical] = waiting.map(|waiting| waiting as f64);
-        let counts = self.counts();
-        let used = f64::from(in_use) / f64::from(places.max(1));
-        for (name, value, unit) in [
-            ("places", f64::from(places), Unit::Count),
-            ("in_use", f64::from(in_use), Unit::Count),
-            ("utilization", used.min(1.0), Unit::Ratio),
-            ("waiting", sheddable + normal + critical, Unit::Count),
-            ("waiting_sheddable", sheddable, Unit::Count),
-            ("waiting_normal", normal, Unit::Count),
-            ("waiting_critical", critical, Unit::Count),
-            ("closed", f64::from(u8::from(closed)), Unit::Flag),
-            ("queued_total", counts.queued as f64, Unit::Count),
-            ("rejected_total", counts.rejected() as f64, Unit::Count),
-            ("full_total", counts.full as f64, Unit::Count),
-            ("queue_timeouts_total", counts.queue_timeouts as f64, Unit::Count),
-            ("deadlines_exceeded_total", counts.deadlines_exceeded as f64, Unit::Count),
-            ("displaced_total", counts.displaced as f64, Unit::Count),
-            ("shed_total", counts.shed as f64, Unit::Count),
-            ("shadow_rejected_total", counts.shadow_rejected as f64, Unit::Count),
-            ("limit_raised_total", counts.limit_raised as f64, Unit::Count),
-            ("limit_lowered_total", counts.limit_lowered as f64, Unit::Count),
-        ] {
-            report(Reading { name, value, unit });
-        }
-        let latencies = [("usual_latency", usual_latency), ("baseline_latency", baseline_latency)];
-        for (name, latency) in latencies {
-            if let Some(latency) = latency {
-                report(Reading { name, value: latency.as_secs_f64(), unit: Unit::Seconds });
-            }
-        }
-    }
-}
-
-impl Effector for Handle {
-    fn name(&self) -> &Name {
-        self.shared().policy().origin.name()
-    }
-
-    fn levers(&self) -> &'static [Lever] {
-        LEVERS
-    }
-
-    fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
-        match lever {
-            "close" => self.close(),
-            "open" => self.open(),
-            _ => return Err(NoSuchLever::new(self.shared().policy().origin.name(), lever)),
-        }
-        Ok(())
     }
 }

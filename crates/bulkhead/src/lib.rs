@@ -92,6 +92,7 @@ mod ramp;
 mod service;
 mod shared;
 mod status;
+mod steering;
 mod turn;
 mod word;
 

@@ -500,6 +500,13 @@ async fn each_key_has_places_of_its_own() {
     let _held = hosts.try_acquire("vps:19").unwrap();
     assert!(hosts.try_acquire("vps:19").is_err());
     assert_eq!(hosts.statuses().len(), 3);
+
+    let mut read = Vec::new();
+    hosts.read(&mut |reading| read.push((reading.name, reading.value)));
+    for expected in [("keys", 3.0), ("queued_total", 1.0), ("full_total", 2.0)] {
+        assert!(read.contains(&expected), "{expected:?} in {read:?}");
+    }
+    assert_eq!(Sensor::name(&hosts), "test");
 }
 
 #[tokio::test(start_paused = true)]

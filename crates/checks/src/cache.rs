@@ -21,7 +21,7 @@ pub struct Config {
     /// most 200 bytes.
     pub prefix: String,
     /// How long the cache may keep a value that was not deleted because its run was cut short.
-    /// Default 60 s; 1 s to 24 h.
+    /// Default 10 s; 1 s to 24 h.
     #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::duration"))]
     pub keep: Duration,
     /// Bounds of the time that all steps take together, in milliseconds. Default none.
@@ -30,7 +30,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let keep = Duration::from_secs(60);
+        let keep = Duration::from_secs(10);
         Self { prefix: "salve:check:".to_owned(), keep, latency: Thresholds::NONE }
     }
 }
@@ -174,7 +174,7 @@ mod tests {
         type Error = &'static str;
 
         async fn set(&self, key: &str, value: &str, keep: Duration) -> Result<(), Self::Error> {
-            assert_eq!(keep, Duration::from_secs(60));
+            assert_eq!(keep, Duration::from_secs(10));
             self.keys.lock().unwrap().push(key.to_owned());
             match self.fault {
                 Fault::RefusesToSet => return Err("read only"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{StatVfs, statvfs};
 use salve_core::{Check as Bounds, ConfigError};
-use salve_health::{Check, Finding, Running, blocking};
+use salve_health::{Check, Finding, Running, Status, blocking};
 
 use crate::Thresholds;
 use crate::reason::{line, worse};
@@ -67,7 +67,11 @@ impl Config {
         // What is kept for root counts as used, as in `df`.
         let used = it.f_blocks.saturating_sub(it.f_bfree);
         let space = percent(used, used.saturating_add(it.f_bavail));
-        let space = self.used.judge(space, "percent", "used space");
+        let mut space = self.used.judge(space, "percent", "used space");
+        if let (Status::Warn | Status::Fail, Some(reason)) = (space.status, &mut space.reason) {
+            let free = it.f_bavail as f64 * it.f_frsize as f64 / GIB;
+            *reason = format!("{reason}; {free:.2} GiB are free").into();
+        }
         if it.f_files == 0 {
             return space;
         }
@@ -76,12 +80,15 @@ impl Config {
     }
 }
 
+const GIB: f64 = (1_u64 << 30) as f64;
+
 /// No number where there is nothing at all.
 fn percent(part: u64, whole: u64) -> f64 {
     part as f64 * 100.0 / whole as f64
 }
 
-/// Asks the system about a file system. The value is its used space in percent, or its used inodes if they are worse.
+/// Asks the system about a file system. The value is its used space in percent, or its used inodes if they are worse;
+/// the reason says how much space is free.
 ///
 /// It runs among tokio's blocking threads, as a network file system that is gone may block for ever.
 #[derive(Debug)]
@@ -109,8 +116,6 @@ impl Check for DiskCheck {
 
 #[cfg(test)]
 mod tests {
-    use salve_health::Status;
-
     use super::*;
 
     fn file_system(blocks: [u64; 3], files: [u64; 2]) -> StatVfs {
@@ -127,6 +132,14 @@ mod tests {
         assert_eq!((finding.status, finding.value.unwrap().value), (Status::Warn, 90.0));
         let full = Config::default().judge(&file_system([1_000, 50, 0], [100, 50]));
         assert_eq!((full.status, full.value.unwrap().value), (Status::Fail, 100.0));
+    }
+
+    #[test]
+    fn the_reason_says_what_is_free() {
+        let mut it = file_system([1_000_000, 145_000, 95_000], [100, 50]);
+        it.f_frsize = 4_096;
+        let reason = Config::default().judge(&it).reason.unwrap();
+        assert_eq!(&*reason, "used space is 90 percent, 90 or more; 0.36 GiB are free");
     }
 
     #[test]

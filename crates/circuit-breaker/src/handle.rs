@@ -3,15 +3,14 @@
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::time::Duration;
 
 use salve_core::{
-    Classify, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe, Origin,
-    Reading, Refusable, Rejection, Sensor, Subscription, Unit, clock,
+    Classify, ConfigError, ErrorsAreFailures, Observe, Origin, Refusable, Rejection, Subscription,
+    clock,
 };
 
 use crate::breaker::State;
-use crate::command::{Command, LEVERS};
+use crate::command::Command;
 use crate::config::Config;
 use crate::event::Event;
 use crate::future::{Entry, ResponseFuture};
@@ -236,63 +235,10 @@ impl Handle {
     pub(crate) fn origin(&self) -> &Origin {
         &self.0.policy.origin
     }
-}
 
-impl Sensor for Handle {
-    fn name(&self) -> &Name {
-        self.0.policy.origin.name()
-    }
-
-    fn read(&self, report: &mut dyn FnMut(Reading)) {
-        let status = self.status();
-        let counts = self.0.policy.totals.read();
-        let flag = |on: bool| f64::from(u8::from(on));
-        let share = |part: u64| match status.window.calls {
-            0 => 0.0,
-            calls => part as f64 / calls as f64,
-        };
-        // Once its wait is over it lets the next call through as a probe. Whoever keeps calls away
-        // from it while it refuses them must be told, or nothing would ever probe.
-        let refuses = match status.state {
-            State::Open => status.open_for != Some(Duration::ZERO),
-            state => state == State::ForcedOpen,
-        };
-        for (name, value, unit) in [
-            ("open", flag(refuses), Unit::Flag),
-            ("half_open", flag(status.state == State::HalfOpen), Unit::Flag),
-            ("failure_rate", share(status.window.failures), Unit::Ratio),
-            ("slow_rate", share(status.window.slow), Unit::Ratio),
-            ("consecutive_failures", f64::from(status.consecutive_failures), Unit::Count),
-            ("recent_failures", f64::from(status.recent_failures), Unit::Count),
-            ("trips_in_a_row", f64::from(status.trips_in_a_row), Unit::Count),
-            ("successes_total", counts.successes as f64, Unit::Count),
-            ("failures_total", counts.failures as f64, Unit::Count),
-            ("slow_total", counts.slow as f64, Unit::Count),
-            ("late_total", counts.late as f64, Unit::Count),
-            ("neutral_total", counts.neutral as f64, Unit::Count),
-            ("rejected_total", counts.rejected as f64, Unit::Count),
-            ("shadow_rejected_total", counts.shadow_rejected as f64, Unit::Count),
-            ("trips_total", counts.trips as f64, Unit::Count),
-        ] {
-            report(Reading { name, value, unit });
-        }
-    }
-}
-
-impl Effector for Handle {
-    fn name(&self) -> &Name {
-        self.0.policy.origin.name()
-    }
-
-    fn levers(&self) -> &'static [Lever] {
-        LEVERS
-    }
-
-    fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
-        let name = self.0.policy.origin.name();
-        let command = Command::of_lever(lever).ok_or_else(|| NoSuchLever::new(name, lever))?;
-        self.steer(command);
-        Ok(())
+    /// What has been counted, but for what stripes have not told yet.
+    pub(crate) fn totals(&self) -> CallCounts {
+        self.0.policy.totals.read()
     }
 }
 

@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use salve_core::{
-    ConfigError, ErrorsAreFailures, Key, Lookup, Members, Observe, Refusable, RegistryConfig,
-    RegistryCounts, Rejection, Subscription, clock,
+    ConfigError, ErrorsAreFailures, Key, Lookup, Members, Observe, Origin, Refusable,
+    RegistryConfig, RegistryCounts, Rejection, Subscription, clock,
 };
 
 use crate::breaker::State;
@@ -190,5 +190,18 @@ impl<K: Key> KeyedHandle<K> {
     /// Tells `observer` of every event, on the thread that caused it, with no lock held.
     pub fn observe(&self, observer: impl Observe<Event> + 'static) {
         self.0.policy.events.observe(observer);
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.0.policy.origin
+    }
+
+    /// How many breakers refuse calls now.
+    pub(crate) fn refusing(&self) -> usize {
+        let now = clock::now();
+        let everyone = self.0.members.everyone();
+        // Most are closed, which takes no lock to see.
+        let open = everyone.iter().filter(|it| it.word().state() != State::Closed);
+        open.filter(|it| it.status(now).refuses()).count()
     }
 }

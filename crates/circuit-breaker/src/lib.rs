@@ -69,6 +69,7 @@ mod permit;
 mod service;
 mod shared;
 mod status;
+mod steering;
 mod stripes;
 mod tally;
 mod word;

@@ -43,6 +43,16 @@ impl Status {
             last_trips: breaker.last_trips(),
         }
     }
+
+    /// Whether it keeps calls away. Once its wait is over it lets the next call through as a probe:
+    /// whoever keeps calls away from it while it refuses them must be told, or nothing would ever
+    /// probe.
+    pub(crate) fn refuses(&self) -> bool {
+        match self.state {
+            State::Open => self.open_for != Some(std::time::Duration::ZERO),
+            state => state == State::ForcedOpen,
+        }
+    }
 }
 
 /// What a policy has counted since it was made, over all its keys.

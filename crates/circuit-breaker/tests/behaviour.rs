@@ -353,6 +353,29 @@ async fn keys_have_breakers_of_their_own_and_events_name_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_keys_together_are_read_by_name() {
+    let config = consecutive(1).with_open_for(SECOND);
+    let hosts = KeyedHandle::<String>::new(config, RegistryConfig::default()).unwrap();
+    let open = || {
+        let mut read = Vec::new();
+        hosts.read(&mut |reading| read.push((reading.name, reading.value)));
+        assert!(read.contains(&("failures_total", 2.0)) && read.contains(&("keys", 3.0)));
+        assert!(read.contains(&("successes_total", 1.0)), "{read:?}");
+        read.into_iter().find(|(name, _)| *name == "keys_open").unwrap().1
+    };
+    for host in ["a", "b"] {
+        hosts.admit(host).unwrap().failure();
+    }
+    hosts.admit("c").unwrap().success();
+    assert_eq!(open(), 2.0);
+    tokio::time::advance(SECOND).await;
+    assert_eq!(open(), 0.0, "each lets its next call through");
+    hosts.steer("c", Command::ForceOpen);
+    assert_eq!(open(), 1.0);
+    assert_eq!(Sensor::name(&hosts), "test");
+}
+
+#[tokio::test(start_paused = true)]
 async fn idle_keys_make_room_but_open_and_probing_ones_and_held_permits_stay() {
     let bounds = RegistryConfig::default().with_max_keys(4).with_idle_after(SECOND);
     let hosts = KeyedHandle::<u32>::new(consecutive(1).with_open_for(SECOND), bounds).unwrap();

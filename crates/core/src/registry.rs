@@ -11,7 +11,7 @@ use indexmap::map::RawEntryApiV1;
 use indexmap::map::raw_entry_v1::RawEntryMut;
 
 use crate::sync::{Lock, MutexGuard};
-use crate::{Check, ConfigError, Lookup, Member, Moment, clock};
+use crate::{Check, ConfigError, Lookup, Member, Moment, Reading, Unit, clock};
 
 /// A policy that a [`Registry`] may keep one of per key.
 pub trait Keyed: Send + Sync {
@@ -63,6 +63,19 @@ pub struct RegistryCounts {
     pub evicted: u64,
     /// Calls that had to share the overflow policy since the start.
     pub overflowed: u64,
+}
+
+impl RegistryCounts {
+    /// Reports what it has counted, for the sensor of a keyed policy.
+    pub fn report(&self, report: &mut dyn FnMut(Reading)) {
+        for (name, count) in [
+            ("keys", self.keys as u64),
+            ("evicted_total", self.evicted),
+            ("overflowed_total", self.overflowed),
+        ] {
+            report(Reading { name, value: count as f64, unit: Unit::Count });
+        }
+    }
 }
 
 /// Hands out one policy per key, looked up by borrowed key.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use salve_core::{
-    Class, ConfigError, Effector, Lever, Name, NoSuchLever, Observe, Reading, Sensor, Subscription,
-    Told, Unit, clock,
+    Check, Class, ConfigError, Effector, Lever, Name, NoSuchLever, Observe, Reading, Sensor,
+    Subscription, Told, Unit, clock,
 };
 use tokio::sync::watch;
 
@@ -39,22 +39,22 @@ use crate::status::{Counts, Status};
 #[derive(Clone)]
 pub struct Handle(pub(crate) Arc<Shared>);
 
-/// A ladder was asked for a level or a feature that it does not have.
+/// A ladder was asked for a level that it does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoSuchName {
+pub struct NoSuchLevel {
     /// Who was asked.
     pub by: Name,
     /// What was asked for.
     pub name: String,
 }
 
-impl fmt::Display for NoSuchName {
+impl fmt::Display for NoSuchLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` has no level or feature `{}`", self.by, self.name)
+        write!(f, "`{}` has no level `{}`", self.by, self.name)
     }
 }
 
-impl std::error::Error for NoSuchName {}
+impl std::error::Error for NoSuchLevel {}
 
 impl Handle {
     /// A ladder at its best level.
@@ -177,12 +177,16 @@ impl Handle {
     ///
     /// # Errors
     /// If there is no level of that name.
-    pub fn degrade(&self, level: &str, reason: impl Into<String>) -> Result<(), NoSuchName> {
-        let place =
-            self.0.read(|inner| inner.plan.config.levels.iter().position(|it| it.name == level));
-        let place = place.ok_or_else(|| self.no_such(level))?;
-        self.by_operator(reason, |inner| inner.ladder.hold(place.min(inner.plan.lowest())));
-        Ok(())
+    pub fn degrade(&self, level: &str, reason: impl Into<String>) -> Result<(), NoSuchLevel> {
+        let mut known = false;
+        self.by_operator(reason, |inner| {
+            let place = inner.plan.config.levels.iter().position(|it| it.name == level);
+            if let Some(place) = place {
+                inner.ladder.hold(place);
+                known = true;
+            }
+        });
+        if known { Ok(()) } else { Err(self.no_such(level)) }
     }
 
     /// No longer holds the whole at a level; it stands where rules have led it.
@@ -206,14 +210,17 @@ impl Handle {
         self.by_operator("resumed", |inner| inner.ladder.pause(false));
     }
 
-    /// Sets how much of `feature` is left, in percent, whatever the level; `None` leaves it to the
-    /// level again. More than 100 counts as all.
+    /// Sets how much of `feature` is left, in percent up to 100, whatever the level; `None` leaves
+    /// it to the level again.
     ///
     /// # Errors
-    /// If nobody has named the feature in the settings.
-    pub fn override_feature(&self, feature: &str, percent: Option<u8>) -> Result<(), NoSuchName> {
-        let known = self.0.override_feature(feature, percent.map(|percent| percent.min(100)));
-        if known { Ok(()) } else { Err(self.no_such(feature)) }
+    /// If nobody has named the feature in the settings, or `percent` is out of bounds; then nothing
+    /// has changed.
+    pub fn override_feature(&self, feature: &str, percent: Option<u8>) -> Result<(), ConfigError> {
+        let check = Check::room(ROOM);
+        check.range("percent", percent.unwrap_or(0), 0, 100)?;
+        let known = self.0.override_feature(feature, percent);
+        check.that("feature", feature, known, "one that the settings name")
     }
 
     /// Refuses writes for the configured time.
@@ -267,20 +274,30 @@ impl Handle {
     /// Calls `scale` with what is left of `feature`, in percent: at once and after each change.
     /// For whatever has a size, such as a bulkhead's places.
     pub fn scale(&self, feature: &str, scale: impl Fn(u8) + Send + Sync + 'static) {
-        scale(self.capability(feature));
-        let feature = feature.to_owned();
-        let shared = Arc::downgrade(&self.0);
-        self.observe(move |told: &Told<Event>| {
-            let changed = match &told.event {
-                Event::FeatureChanged { feature: name, .. } => *name == *feature,
-                Event::Reconfigured => true,
-                _ => false,
-            };
+        let (name, shared) = (feature.to_owned(), Arc::downgrade(&self.0));
+        let scale = Arc::new(move || {
+            let Some(shared) = shared.upgrade() else { return };
             // What callers are told, which in shadow mode is another number than the event's.
-            if let (true, Some(shared)) = (changed, shared.upgrade()) {
-                scale(shared.table.told(&feature).unwrap_or(100));
+            let told = || shared.table.told(&name).unwrap_or(100);
+            let mut percent = told();
+            loop {
+                scale(percent);
+                // Another change may have been told of meanwhile, and been overwritten here.
+                let now = told();
+                if now == percent {
+                    return;
+                }
+                percent = now;
             }
         });
+        let (again, feature) = (Arc::clone(&scale), feature.to_owned());
+        // Before the first time, so that no change falls between the two.
+        self.observe(move |told: &Told<Event>| match &told.event {
+            Event::FeatureChanged { feature: name, .. } if *name == *feature => again(),
+            Event::Reconfigured => again(),
+            _ => {}
+        });
+        scale();
     }
 
     /// A number that changes whenever anything of the ladder may have, for
@@ -303,11 +320,11 @@ impl Handle {
 
     fn by_operator(&self, reason: impl Into<String>, step: impl FnOnce(&mut crate::shared::Inner)) {
         let reason = reason.into();
-        self.0.change(|_| Cause::Operator { reason }, step);
+        self.0.change(|_, _| Cause::Operator { reason }, step);
     }
 
-    fn no_such(&self, name: &str) -> NoSuchName {
-        NoSuchName { by: self.0.origin.name().clone(), name: name.to_owned() }
+    fn no_such(&self, name: &str) -> NoSuchLevel {
+        NoSuchLevel { by: self.0.origin.name().clone(), name: name.to_owned() }
     }
 }
 

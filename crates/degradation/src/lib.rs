@@ -85,7 +85,7 @@ mod model_tests;
 pub use config::{Capability, Config, Feature, Level};
 pub use event::{Cause, Event};
 pub use flag::FeatureFlag;
-pub use handle::{Handle, NoSuchName};
+pub use handle::{Handle, NoSuchLevel};
 pub use layer::{DegradationLayer, ReadsOnly, WriteRule};
 #[cfg(feature = "open-feature")]
 pub use open_feature::Provider;

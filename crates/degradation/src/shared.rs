@@ -122,10 +122,11 @@ impl Shared {
         look(&self.inner.lock())
     }
 
-    /// Changes the ladder, publishes what follows from it, then tells whom it concerns.
+    /// Changes the ladder, publishes what follows from it, then tells whom it concerns. `cause` is
+    /// told whether its level is worse now.
     pub(crate) fn change(
         &self,
-        cause: impl FnOnce(&Inner) -> Cause,
+        cause: impl FnOnce(&Inner, bool) -> Cause,
         step: impl FnOnce(&mut Inner),
     ) {
         let mut events = Vec::new();
@@ -135,7 +136,7 @@ impl Shared {
             step(&mut inner);
             let to = inner.ladder.level();
             if from != to {
-                let (to_name, cause) = (inner.level_name(), cause(&inner));
+                let (to_name, cause) = (inner.level_name(), cause(&inner, to > from));
                 self.totals.count_move(to > from);
                 events.push(moved(to > from, name, to_name, cause));
             }
@@ -275,16 +276,13 @@ impl Inner {
         cells.filter(|(_, percent)| *percent != 100).collect()
     }
 
-    /// The rule that asks for the worst level of the whole, or calm where none does.
-    pub(crate) fn what_moved(&self) -> Cause {
+    /// What has moved the whole by itself: for the worse the rule that asks for the worst level, for
+    /// the better only calm, though a rule may hold it where it is now.
+    pub(crate) fn what_moved(&self, is_worse: bool) -> Cause {
         let asking = self.ladder.asking().filter_map(|place| self.plan.rules.get(place));
-        let whole = asking.filter(|rule| rule.features.is_empty());
-        match whole.max_by_key(|rule| rule.level) {
-            Some(rule) if rule.level >= self.ladder.level() => {
-                Cause::Rule { reading: rule.rule.reading.clone() }
-            }
-            _ => Cause::Calm,
-        }
+        let whole = asking.filter(|rule| is_worse && rule.features.is_empty());
+        let worst = whole.max_by_key(|rule| rule.level);
+        worst.map_or(Cause::Calm, |rule| Cause::Rule { reading: rule.rule.reading.clone() })
     }
 }
 

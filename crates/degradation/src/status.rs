@@ -1,7 +1,6 @@
 //! What a ladder shows of itself: its level, its features and what it has counted.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use salve_core::sync::{AtomicU64, Ordering};
 use salve_core::{Class, Name};
 
 use crate::shared::{Inner, ReadOnly};

@@ -10,6 +10,7 @@ use salve_core::{
     Sensor, Unit,
 };
 use salve_degradation::{Cause, Config, DegradationLayer, Event, Feature, Handle, Level, Rule};
+use salve_testkit::allocation_counter;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -337,6 +338,51 @@ async fn capability_scales_what_has_a_size() {
     assert_eq!(places.load(Ordering::Relaxed), 100);
 }
 
+/// The first time it scales, the ladder falls, and so does whoever is slower than a change.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_slower_than_a_change_is_told_once_more() {
+    let shop = Handle::new(shop()).unwrap();
+    let places = Arc::new(AtomicU8::new(0));
+    let (seen, ladder) = (Arc::clone(&places), shop.clone());
+    shop.scale("parallel-processing", move |percent| {
+        if percent == 100 && seen.load(Ordering::Relaxed) == 0 {
+            ladder.degrade("minimal", "meanwhile").unwrap();
+        }
+        seen.store(percent, Ordering::Relaxed);
+    });
+    assert_eq!(places.load(Ordering::Relaxed), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_moved_it_up_is_calm_even_where_a_rule_holds_it() {
+    let shop = Handle::new(shop()).unwrap();
+    let mut events = shop.subscribe(NonZeroUsize::new(16).unwrap());
+    look(&shop, &[("health_score", 10.0), ("utilization", 0.95)]);
+    pass(&shop, 60, &[("health_score", 90.0), ("utilization", 0.95)]).await;
+    assert_eq!(shop.level(), "reduced");
+    let causes = std::iter::from_fn(|| events.try_next()).filter_map(|told| match told.event {
+        Event::Degraded { cause, .. } | Event::Recovered { cause, .. } => Some(cause),
+        _ => None,
+    });
+    let fell = Cause::Rule { reading: "health_score".into() };
+    assert_eq!(causes.collect::<Vec<_>>(), [fell, Cause::Calm, Cause::Calm]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_overridden_is_refused_by_field_and_value() {
+    let shop = Handle::new(shop()).unwrap();
+    let refused = |feature, percent| shop.override_feature(feature, percent).unwrap_err();
+    assert_eq!(
+        refused("search", Some(101)).to_string(),
+        "degradation: `percent` is 101, but must be between 0 and 100"
+    );
+    assert_eq!(
+        refused("serach", None).to_string(),
+        "degradation: `feature` is serach, but must be one that the settings name"
+    );
+    assert_eq!(shop.capability("search"), 100);
+}
+
 #[tokio::test(start_paused = true)]
 async fn whoever_watches_is_woken_by_a_change() {
     let shop = Handle::new(shop()).unwrap();
@@ -466,6 +512,25 @@ async fn it_is_a_sensor_and_an_effector() {
     }
     assert_eq!((read("level"), read("read_only")), (0.0, 0.0));
     assert_eq!(shop.pull("explode").unwrap_err().lever, "explode");
+}
+
+#[test]
+fn asking_allocates_nothing_by_name_or_by_flag_whatever_the_level() {
+    let shop = Handle::new(shop()).unwrap();
+    let later = shop.config().with_feature(Feature::new("later").falls_at("minimal"));
+    shop.reconfigure(later).unwrap();
+    let flag = shop.feature("search").unwrap();
+    for level in ["full", "emergency"] {
+        shop.degrade(level, "test").unwrap();
+        let allocated = allocation_counter::measure(|| {
+            let named = ["search", "later", "nobody"].map(|feature| shop.is_enabled(feature));
+            assert_eq!(named, [level == "full", level == "full", true]);
+            assert_eq!(shop.capability("search"), flag.capability());
+            assert_eq!((flag.is_enabled(), shop.sheds(Class::Critical)), (named[0], false));
+            assert!(!shop.is_read_only());
+        });
+        assert_eq!(allocated.count_total, 0, "{level}");
+    }
 }
 
 #[test]

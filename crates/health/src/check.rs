@@ -152,6 +152,9 @@ impl Check for TcpCheck {
 ///
 /// let check = SensorCheck::new(breaker).fail_at("open", 1.0).warn_at("failure_rate", 0.1);
 /// ```
+///
+/// A budget is read where it is paid from: `budget_available` of a retry or a hedge gets worse as it
+/// falls, which [`warn_at_most`](Self::warn_at_most) is for.
 pub struct SensorCheck {
     sensor: Arc<dyn Sensor>,
     limits: Vec<Limit>,
@@ -159,8 +162,16 @@ pub struct SensorCheck {
 
 struct Limit {
     reading: &'static str,
-    at_least: f64,
+    bound: f64,
+    side: Side,
     says: Status,
+}
+
+/// On which side of its bound a reading is bad, the bound included.
+#[derive(Clone, Copy)]
+enum Side {
+    AtLeast,
+    AtMost,
 }
 
 impl SensorCheck {
@@ -173,17 +184,29 @@ impl SensorCheck {
     /// Warns if this reading is this much or more.
     #[must_use]
     pub fn warn_at(self, reading: &'static str, value: f64) -> Self {
-        self.with_limit(reading, value, Status::Warn)
+        self.with_limit(reading, Side::AtLeast, value, Status::Warn)
     }
 
     /// Fails if this reading is this much or more.
     #[must_use]
     pub fn fail_at(self, reading: &'static str, value: f64) -> Self {
-        self.with_limit(reading, value, Status::Fail)
+        self.with_limit(reading, Side::AtLeast, value, Status::Fail)
     }
 
-    fn with_limit(mut self, reading: &'static str, at_least: f64, says: Status) -> Self {
-        self.limits.push(Limit { reading, at_least, says });
+    /// Warns if this reading is this much or less, as of a budget that is used up.
+    #[must_use]
+    pub fn warn_at_most(self, reading: &'static str, value: f64) -> Self {
+        self.with_limit(reading, Side::AtMost, value, Status::Warn)
+    }
+
+    /// Fails if this reading is this much or less.
+    #[must_use]
+    pub fn fail_at_most(self, reading: &'static str, value: f64) -> Self {
+        self.with_limit(reading, Side::AtMost, value, Status::Fail)
+    }
+
+    fn with_limit(mut self, reading: &'static str, side: Side, bound: f64, says: Status) -> Self {
+        self.limits.push(Limit { reading, bound, side, says });
         self
     }
 
@@ -199,13 +222,17 @@ impl SensorCheck {
         });
         let mut worst = Finding::pass();
         for (limit, value) in self.limits.iter().zip(values) {
-            let Limit { reading, at_least, says } = limit;
+            let Limit { reading, bound, side, says } = limit;
+            let (side, is_bad): (_, fn(&f64, &f64) -> bool) = match side {
+                Side::AtLeast => ("more", f64::ge),
+                Side::AtMost => ("less", f64::le),
+            };
             let found = match value {
                 None => Finding::unknown(format!("`{reading}` is not read")),
-                Some(value) if value >= *at_least => Finding {
+                Some(value) if is_bad(&value, bound) => Finding {
                     status: *says,
                     value: None,
-                    reason: Some(format!("`{reading}` is {value}, {at_least} or more").into()),
+                    reason: Some(format!("`{reading}` is {value}, {bound} or {side}").into()),
                 }
                 .with_value(value, *reading),
                 Some(value) => Finding::pass().with_value(value, *reading),

@@ -245,6 +245,34 @@ async fn inv_22_nothing_is_concluded_from_silence_while_the_program_stood_still(
 }
 
 #[tokio::test(start_paused = true)]
+async fn runs_are_spread_by_a_tenth_of_the_interval() {
+    let registry = registry();
+    let began = tokio::time::Instant::now();
+    let starts = Arc::new(std::sync::Mutex::new(vec![Vec::new(); 100]));
+    for nth in 0..100 {
+        let starts = Arc::clone(&starts);
+        let config = TargetConfig::new(format!("nth-{nth}")).with_thresholds(1, 1);
+        let check = move || {
+            starts.lock().unwrap()[nth].push(began.elapsed());
+            async {}
+        };
+        registry.register(config, check).unwrap();
+    }
+    sleep(70 * SECOND).await;
+    let starts = starts.lock().unwrap().clone();
+    let within = |times: &[Duration], from: u32, to: u32| {
+        let tick = 100 * MS;
+        let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        assert!(from * SECOND <= *least && *most <= to * SECOND + tick, "{least:?} to {most:?}");
+        assert!(*most - *least > (to - from) * SECOND / 2, "all at once: {least:?} to {most:?}");
+    };
+    let firsts: Vec<_> = starts.iter().map(|starts| starts[0]).collect();
+    within(&firsts, 0, 3);
+    let gaps: Vec<_> = starts.iter().map(|starts| starts[1] - starts[0]).collect();
+    within(&gaps, 27, 33);
+}
+
+#[tokio::test(start_paused = true)]
 async fn targets_come_and_go_while_the_program_runs() {
     let registry = registry();
     let runs = Runs::default();

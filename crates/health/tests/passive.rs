@@ -148,3 +148,23 @@ async fn a_sensor_fails_or_warns_by_the_worst_of_its_limits() {
     assert_eq!(finding.reason.as_deref(), Some("`open` is 1, 1 or more"));
     assert_eq!(finding.value.map(|it| it.value), Some(1.0));
 }
+
+#[tokio::test]
+async fn what_gets_worse_as_it_falls_has_limits_too() {
+    let retry = Breaker(Arc::default());
+    let check = SensorCheck::new(retry.clone())
+        .warn_at_most("budget_available", 2.0)
+        .fail_at_most("uptime", 0.8);
+    for (budget, uptime, expected) in [
+        (3.0, 0.81, Status::Pass),
+        (2.0, 0.81, Status::Warn),
+        (0.0, 0.81, Status::Warn),
+        (3.0, 0.8, Status::Fail),
+    ] {
+        *retry.0.lock().unwrap() = vec![("budget_available", budget), ("uptime", uptime)];
+        assert_eq!(check.run().await.status, expected, "{budget} and {uptime}");
+    }
+    *retry.0.lock().unwrap() = vec![("budget_available", 0.0), ("uptime", 1.0)];
+    let finding = check.run().await;
+    assert_eq!(finding.reason.as_deref(), Some("`budget_available` is 0, 2 or less"));
+}

@@ -5,8 +5,7 @@ use std::num::NonZeroUsize;
 
 use salve_core::sync::Arc;
 use salve_core::{
-    Budget, Classify, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe,
-    Reading, Refusable, Sensor, Subscription, Unit, clock,
+    Budget, Classify, ConfigError, ErrorsAreFailures, Observe, Refusable, Subscription, clock,
 };
 
 use crate::config::Config;
@@ -82,11 +81,6 @@ where
 {
     ResponseFuture::new(policy.0.setup(), Repeats::new(work, classifier))
 }
-
-const LEVERS: &[Lever] = &[
-    Lever::new("pause", "sends no copies until further notice"),
-    Lever::new("resume", "sends copies of late calls again"),
-];
 
 impl Handle {
     /// A policy with a budget of its own: 20 % of its calls and 10 copies a second.
@@ -219,56 +213,5 @@ impl Handle {
     #[inline]
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
         &self.0
-    }
-}
-
-impl Sensor for Handle {
-    fn name(&self) -> &Name {
-        &self.0.policy.name
-    }
-
-    fn read(&self, report: &mut dyn FnMut(Reading)) {
-        let (status, counts) = (self.status(), self.counts());
-        for (name, time) in [("delay", status.delay), ("latency_quantile", status.quantile)] {
-            if let Some(time) = time {
-                report(Reading { name, value: time.as_secs_f64(), unit: Unit::Seconds });
-            }
-        }
-        for (name, value) in [
-            ("latency_samples", status.answered),
-            ("calls_total", counts.calls),
-            ("copies_total", counts.copies),
-            ("copies_won_total", counts.won),
-            ("copies_unsent_total", counts.unsent),
-            ("budget_refused_total", counts.budget_refused),
-            ("shadow_copies_total", counts.shadow),
-        ] {
-            report(Reading { name, value: value as f64, unit: Unit::Count });
-        }
-        let paused = f64::from(u8::from(status.paused));
-        report(Reading { name: "paused", value: paused, unit: Unit::Flag });
-        if let Some(budget) = self.budget() {
-            let value = budget.available(clock::now()) as f64;
-            report(Reading { name: "budget_available", value, unit: Unit::Count });
-        }
-    }
-}
-
-impl Effector for Handle {
-    fn name(&self) -> &Name {
-        &self.0.policy.name
-    }
-
-    fn levers(&self) -> &'static [Lever] {
-        LEVERS
-    }
-
-    fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
-        match lever {
-            "pause" => self.pause(),
-            "resume" => self.resume(),
-            _ => return Err(NoSuchLever::new(&self.0.policy.name, lever)),
-        }
-        Ok(())
     }
 }

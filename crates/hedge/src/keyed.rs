@@ -203,4 +203,8 @@ impl<K: Key> KeyedHandle<K> {
     pub fn observe(&self, observer: impl Observe<Event> + 'static) {
         self.0.policy.events.observe(observer);
     }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
 }

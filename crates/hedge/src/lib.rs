@@ -92,6 +92,7 @@ mod rules;
 mod service;
 mod shared;
 mod status;
+mod steering;
 mod work;
 
 pub use config::{Config, Delay, Quantile};

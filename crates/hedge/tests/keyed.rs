@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use salve_core::{Budget, BudgetRule, RegistryConfig, Repeatable};
+use salve_core::{Budget, BudgetRule, Effector, RegistryConfig, Repeatable, Sensor};
 use salve_hedge::{Config, Event, KeyedHandle, KeyedHedgeLayer, Quantile, Rules};
 use salve_testkit::TestError;
 use tokio::time::{Instant, sleep};
@@ -84,4 +84,30 @@ async fn all_keys_pay_from_one_budget_and_follow_new_settings() {
     assert!(shards.status("b").unwrap().paused);
     assert!(shards.remove("b"));
     assert_eq!(shards.status("b"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_keys_together_are_read_and_steered_by_name() {
+    let config = Config::new("shards").with_fixed_delay(MS);
+    let shards = KeyedHandle::<String>::new(config, RegistryConfig::default()).unwrap();
+    let late = async |shard: &str| {
+        let work = || async {
+            sleep(50 * MS).await;
+            Ok::<_, TestError>(())
+        };
+        shards.call(shard, work).await.unwrap();
+    };
+    late("a").await;
+    shards.pull("pause").unwrap();
+    late("b").await;
+    let mut read = Vec::new();
+    shards.read(&mut |reading| read.push((reading.name, reading.value)));
+    for expected in [("keys", 2.0), ("calls_total", 2.0), ("copies_total", 1.0), ("paused", 1.0)] {
+        assert!(read.contains(&expected), "{expected:?} in {read:?}");
+    }
+    shards.pull("resume").unwrap();
+    late("b").await;
+    assert_eq!(shards.counts().copies, 2);
+    assert_eq!(shards.pull("stop").unwrap_err().to_string(), "`shards` has no lever `stop`");
+    assert_eq!((Sensor::name(&shards), shards.levers().len()), (Effector::name(&shards), 2));
 }

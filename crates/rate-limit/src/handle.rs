@@ -92,11 +92,14 @@ impl Handle {
     /// # Errors
     /// If a setting is out of bounds, or a tier has gone; then nothing has changed.
     pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
+        let policy = self.shared().policy();
         self.shared().change(clock::now(), |settings, tier| {
-            Ok((Arc::new(settings.follow(config)?), tier))
+            let new = settings.follow(config)?;
+            // Under the lock, so that of two changes that meet one holds as a whole.
+            policy.reconfigure(&new);
+            Ok((Arc::new(new), tier))
         })?;
-        self.shared().policy().reconfigure(&self.shared().settings());
-        self.shared().policy().tell(|| None, || Event::Reconfigured);
+        policy.tell(|| None, || Event::Reconfigured);
         Ok(())
     }
 

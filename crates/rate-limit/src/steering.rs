@@ -77,15 +77,9 @@ impl<K: Key> Sensor for KeyedHandle<K> {
     }
 
     fn read(&self, report: &mut dyn FnMut(Reading)) {
-        let registry = self.registry_counts();
-        for (name, value, unit) in [
-            ("keys", registry.keys as f64, Unit::Count),
-            ("evicted_total", registry.evicted as f64, Unit::Count),
-            ("overflowed_total", registry.overflowed as f64, Unit::Count),
-            ("scale", self.settings().scale.as_f64(), Unit::Ratio),
-        ] {
-            report(Reading { name, value, unit });
-        }
+        self.registry_counts().report(report);
+        let scale = self.settings().scale.as_f64();
+        report(Reading { name: "scale", value: scale, unit: Unit::Ratio });
         report_counts(&self.counts(), report);
     }
 }

@@ -5,8 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use salve_core::{
-    Budget, Classify, ConfigError, Effector, ErrorsAreFailures, Lever, Name, NoSuchLever, Observe,
-    Reading, Refusable, Sensor, Subscription, Unit, clock,
+    Budget, Classify, ConfigError, ErrorsAreFailures, Observe, Refusable, Subscription, clock,
 };
 
 use crate::config::Config;
@@ -78,11 +77,6 @@ where
 {
     ResponseFuture::new(policy.0.setup(), Repeats::new(work, classifier))
 }
-
-const LEVERS: &[Lever] = &[
-    Lever::new("pause", "attempts no call again until further notice"),
-    Lever::new("resume", "attempts calls again"),
-];
 
 impl Handle {
     /// A policy with a budget of its own: 20 % of its calls and 10 retries a second.
@@ -217,53 +211,5 @@ impl Handle {
 
     pub(crate) const fn shared(&self) -> &Arc<Shared> {
         &self.0
-    }
-}
-
-impl Sensor for Handle {
-    fn name(&self) -> &Name {
-        self.0.policy.origin.name()
-    }
-
-    fn read(&self, report: &mut dyn FnMut(Reading)) {
-        let counts = self.counts();
-        for (name, value) in [
-            ("calls_total", counts.calls),
-            ("attempts_total", counts.attempts),
-            ("retries_total", counts.retries),
-            ("recovered_total", counts.recovered),
-            ("exhausted_total", counts.exhausted),
-            ("budget_refused_total", counts.budget_refused),
-            ("dead_letters_total", counts.dead_letters),
-            ("refused_total", counts.refused),
-            ("shadow_retries_total", counts.shadow),
-        ] {
-            report(Reading { name, value: value as f64, unit: Unit::Count });
-        }
-        let paused = f64::from(u8::from(self.is_paused()));
-        report(Reading { name: "paused", value: paused, unit: Unit::Flag });
-        if let Some(budget) = self.budget() {
-            let value = budget.available(clock::now()) as f64;
-            report(Reading { name: "budget_available", value, unit: Unit::Count });
-        }
-    }
-}
-
-impl Effector for Handle {
-    fn name(&self) -> &Name {
-        self.0.policy.origin.name()
-    }
-
-    fn levers(&self) -> &'static [Lever] {
-        LEVERS
-    }
-
-    fn pull(&self, lever: &str) -> Result<(), NoSuchLever> {
-        match lever {
-            "pause" => self.pause(),
-            "resume" => self.resume(),
-            _ => return Err(NoSuchLever::new(self.0.policy.origin.name(), lever)),
-        }
-        Ok(())
     }
 }

@@ -234,6 +234,10 @@ impl<K: Key> KeyedHandle<K> {
     pub fn observe(&self, observer: impl Observe<Event> + 'static) {
         self.0.policy.events.observe(observer);
     }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
 }
 
 fn available(kept: &Kept) -> Option<u64> {

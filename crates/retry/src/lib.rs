@@ -93,6 +93,7 @@ mod rules;
 mod service;
 mod shared;
 mod status;
+mod steering;
 mod work;
 
 pub use attempts::{Cause, GaveUp};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use salve_core::{BudgetRule, Ratio, RegistryConfig, Rejection, Repeatable};
+use salve_core::{BudgetRule, Effector, Ratio, RegistryConfig, Rejection, Repeatable, Sensor};
 use salve_retry::{Backoff, Config, Event, KeyedHandle, KeyedRetryLayer, Rules};
 use salve_testkit::TestError;
 use tower::{Layer, ServiceExt, service_fn};
@@ -139,4 +139,21 @@ async fn a_rejection_can_be_told_from_a_failure() {
     .await;
     assert_eq!(result.unwrap_err().reason(), salve_core::Reason::AttemptTimeout);
     assert_eq!(hosts.counts().calls, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_keys_together_are_read_and_steered_by_name() {
+    let hosts = hosts(Some(few()));
+    assert_eq!(fail(&hosts, "a").await, 3);
+    hosts.pull("pause").unwrap();
+    assert_eq!(fail(&hosts, "b").await, 1);
+    let mut read = Vec::new();
+    hosts.read(&mut |reading| read.push((reading.name, reading.value)));
+    for expected in [("keys", 2.0), ("calls_total", 2.0), ("retries_total", 2.0), ("paused", 1.0)] {
+        assert!(read.contains(&expected), "{expected:?} in {read:?}");
+    }
+    hosts.pull("resume").unwrap();
+    assert_eq!(fail(&hosts, "b").await, 3);
+    assert!(hosts.pull("stop").unwrap_err().to_string().contains("`stop`"));
+    assert_eq!((Sensor::name(&hosts), hosts.levers().len()), (Effector::name(&hosts), 2));
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use salve::metrics::{Exporter, FIGURES};
 use salve::{
-    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, bulkhead, degradation, fallback,
-    health, hedge, rate_limit, stack,
+    Name, Reading, RegistryConfig, Rejection, Sensor, Unit, bulkhead, circuit_breaker, degradation,
+    fallback, health, hedge, rate_limit, retry, stack,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -100,6 +100,11 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
     let keys = RegistryConfig::default();
     let keyed =
         rate_limit::KeyedHandle::<String>::new(rate_limit::Config::default(), keys).unwrap();
+    let breakers = circuit_breaker::Config::default();
+    let breakers = circuit_breaker::KeyedHandle::<String>::new(breakers, keys).unwrap();
+    let places = bulkhead::KeyedHandle::<String>::new(bulkhead::Config::default(), keys).unwrap();
+    let hedges = hedge::KeyedHandle::<String>::new(hedge::Config::default(), keys).unwrap();
+    let retries = retry::KeyedHandle::<String>::new(retry::Config::default(), keys).unwrap();
     let chain = fallback::Chain::<(), (), Rejection>::new(
         fallback::Config::default(),
         [fallback::Alternative::value("none", ())],
@@ -109,13 +114,17 @@ async fn every_reading_has_its_row_and_every_row_its_reading() {
     let flights = fallback::single_flight::Flights::<u32, u32, Rejection>::new(Default::default());
     let flights = flights.unwrap().handle();
     let healer = salve::heal::Setup::new(&registry).start().await.unwrap();
-    let others: [&dyn Sensor; 11] = [
+    let others: [&dyn Sensor; 15] = [
         healer.handle(),
         &adaptive,
         &measured,
         &ladder,
         &limit,
         &keyed,
+        &breakers,
+        &places,
+        &hedges,
+        &retries,
         &chain,
         &answers,
         &flights,

@@ -6,6 +6,7 @@
 
 mod admission;
 mod budget;
+mod flight;
 mod line;
 mod meter;
 mod pace;

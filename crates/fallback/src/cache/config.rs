@@ -212,4 +212,11 @@ mod tests {
         assert_eq!(default().with_verdict(None).validate(), Ok(()));
         assert_eq!(Config::lists("vps").validate(), Ok(()));
     }
+
+    #[test]
+    fn queries_are_fresh_for_five_minutes_and_lists_for_an_hour() {
+        let seconds = |config: Config| [config.fresh, config.servable].map(|it| it.as_secs());
+        assert_eq!(seconds(Config::queries("stock")), [300, 3_600]);
+        assert_eq!(seconds(Config::lists("vps")), [3_600, 86_400]);
+    }
 }

@@ -89,6 +89,7 @@ figures! {
     "journal_up" => "salve_journal_up", Flag, "Whether the healer's journal takes what is written.";
     "keys" => "salve_keys", Count, "Keys that are kept.";
     "keys_in_flight" => "salve_keys_in_flight", Count, "Keys for which a call is under way.";
+    "keys_open" => "salve_keys_open", Count, "Breakers, one a key, that refuse calls.";
     "late_total" => "salve_late_total", Count, "Results that were ignored, from before the last change of state.";
     "latency" => "salve_latency_seconds", Seconds, "How long the last check took.";
     "latency_quantile" => "salve_latency_quantile_seconds", Seconds, "Within how long the measured share of calls is answered.";
