@@ -160,7 +160,8 @@ impl<K: Key> KeyedHandle<K> {
         self.0.members.remove(key)
     }
 
-    /// Lets every bulkhead, those made later too, follow new settings, all or nothing.
+    /// Lets every bulkhead, those made later too, follow new settings, all or nothing. Listeners
+    /// are told once.
     ///
     /// # Errors
     /// If a setting is out of bounds; then nothing has changed.
@@ -168,10 +169,9 @@ impl<K: Key> KeyedHandle<K> {
         config.validate()?;
         config.name = self.0.policy.origin.name().clone();
         let new = |_: &Config| Ok(config);
-        self.0.members.change(new, |member, config| {
-            member.reconfigure(config.clone());
-            self.0.policy.tell(|| member.key_text(), Event::Reconfigured);
-        })
+        self.0.members.change(new, |member, config| member.reconfigure(config.clone()))?;
+        self.0.policy.tell(|| None, Event::Reconfigured);
+        Ok(())
     }
 
     /// What all bulkheads together have counted.

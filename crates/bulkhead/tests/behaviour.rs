@@ -496,7 +496,11 @@ async fn each_key_has_places_of_its_own() {
     assert_eq!(hosts.try_acquire("vps:17").unwrap_err().reason(), Reason::Closing);
     assert!(hosts.try_acquire("vps:18").is_ok());
     assert!(hosts.idle("vps:18").is_some());
+    let mut events = hosts.subscribe(NonZeroUsize::new(4).unwrap());
     hosts.reconfigure(config(1, 0)).unwrap();
+    let told = events.try_next().unwrap();
+    assert_eq!((told.key, told.event), (None, Event::Reconfigured));
+    assert!(events.try_next().is_none(), "once, however many keys there are");
     let _held = hosts.try_acquire("vps:19").unwrap();
     assert!(hosts.try_acquire("vps:19").is_err());
     assert_eq!(hosts.statuses().len(), 3);

@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::future::{Entry, ResponseFuture};
 use crate::lane::{Line, Lines, Single};
 use crate::permit::{Permit, Refusal, admit, refuse_at_once};
-use crate::shared::{Policy, Setup, Shared};
+use crate::shared::{Policy, Setup, Shared, tell};
 use crate::status::{CallCounts, Status};
 use crate::word::Word;
 
@@ -206,7 +206,9 @@ impl Handle {
         config.validate()?;
         let config = Config { name: self.0.policy.origin.name().clone(), ..config };
         let setup = Arc::new(Setup { config, policy: Arc::clone(&self.0.policy) });
-        self.0.shared.reconfigure(&setup, clock::now(), || None);
+        let now = clock::now();
+        let window_cleared = self.0.shared.reconfigure(&setup, now);
+        tell(&self.0.policy, || None, now, Event::Reconfigured { window_cleared });
         Ok(())
     }
 

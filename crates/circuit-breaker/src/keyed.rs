@@ -18,7 +18,7 @@ use crate::event::Event;
 use crate::future::{Entry, ResponseFuture};
 use crate::lane::Member;
 use crate::permit::{Permit, Refusal, admit};
-use crate::shared::{Policy, Setup, Shared};
+use crate::shared::{Policy, Setup, Shared, tell};
 use crate::status::{CallCounts, Status};
 
 /// Breakers by key, all with the same settings, bounded in number.
@@ -153,7 +153,8 @@ impl<K: Key> KeyedHandle<K> {
         self.0.members.remove(key)
     }
 
-    /// Lets every breaker, those made later too, follow new settings, all or nothing.
+    /// Lets every breaker, those made later too, follow new settings, all or nothing. Listeners are
+    /// told once; a window was cleared if any breaker's was.
     ///
     /// # Errors
     /// If a setting is out of bounds; then nothing has changed.
@@ -163,9 +164,12 @@ impl<K: Key> KeyedHandle<K> {
         let setup = Arc::new(Setup { config, policy: Arc::clone(&self.0.policy) });
         let now = clock::now();
         let new = |_: &Arc<Setup>| Ok(setup);
+        let mut window_cleared = false;
         self.0.members.change(new, |member, setup| {
-            member.reconfigure(setup, now, || member.key_text());
-        })
+            window_cleared |= member.reconfigure(setup, now);
+        })?;
+        tell(&self.0.policy, || None, now, Event::Reconfigured { window_cleared });
+        Ok(())
     }
 
     /// What all breakers together have counted.

@@ -226,20 +226,15 @@ impl Shared {
         self.publish_and_tell(inner, &setup, transition, now, key);
     }
 
-    pub(crate) fn reconfigure(
-        &self,
-        setup: &Arc<Setup>,
-        now: Moment,
-        key: impl FnOnce() -> Option<String>,
-    ) {
+    /// Says whether the rate's window was cleared for it.
+    pub(crate) fn reconfigure(&self, setup: &Arc<Setup>, now: Moment) -> bool {
         let mut inner = self.inner.lock();
         self.drain(&mut inner);
         inner.setup = Arc::clone(setup);
         let window_cleared = inner.breaker.reconfigure(&setup.config);
         inner.breaker.advance(now);
         self.publish(&mut inner);
-        drop(inner);
-        tell(&setup.policy, key, now, Event::Reconfigured { window_cleared });
+        window_cleared
     }
 
     pub(crate) fn setup(&self) -> Arc<Setup> {

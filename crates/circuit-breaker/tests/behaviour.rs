@@ -344,7 +344,11 @@ async fn keys_have_breakers_of_their_own_and_events_name_them() {
     let mut keys: Vec<_> = hosts.statuses().into_iter().map(|(key, _)| key).collect();
     keys.sort();
     assert_eq!(keys, ["vps:17", "vps:18"]);
+    while events.try_next().is_some() {}
     hosts.reconfigure(consecutive(2)).unwrap();
+    let told = events.try_next().unwrap();
+    assert_eq!((told.key, told.event), (None, Event::Reconfigured { window_cleared: false }));
+    assert!(events.try_next().is_none(), "once, however many keys there are");
     hosts.admit("vps:17").unwrap().failure();
     assert_eq!(hosts.state("vps:17"), Some(State::Closed));
     assert!(hosts.remove("vps:17"));

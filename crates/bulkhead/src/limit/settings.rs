@@ -180,3 +180,57 @@ impl Adaptive {
         self.algorithm.validate(check)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(adaptive: Adaptive) -> bool {
+        adaptive.validate(Check::room("test")).is_ok()
+    }
+
+    /// The smallest and the largest that fit, and their neighbours.
+    fn durations(least: Duration, most: Duration) -> [(Duration, bool); 4] {
+        let step = Duration::from_nanos(1);
+        [(least - step, false), (least, true), (most, true), (most + step, false)]
+    }
+
+    #[test]
+    fn bounds_belong_to_what_they_bound() {
+        let (ms, second) = (Duration::from_millis(1), Duration::from_secs(1));
+        let of = |algorithm| Adaptive::default().with_algorithm(algorithm);
+        for (window, is_fit) in durations(ms, 60 * second) {
+            assert_eq!(fits(Adaptive::default().with_window(window)), is_fit, "{window:?}");
+        }
+        for (memory, is_fit) in durations(second, 3_600 * second) {
+            assert_eq!(fits(of(Algorithm::Vegas { memory })), is_fit, "{memory:?}");
+            let baseline = Algorithm::Baseline { tolerance: 1.5, memory };
+            assert_eq!(fits(of(baseline)), is_fit, "{memory:?}");
+        }
+        for (slow, is_fit) in durations(ms, 3_600 * second) {
+            let backoff = Ratio::percent::<90>();
+            assert_eq!(fits(of(Algorithm::Aimd { backoff, slow })), is_fit, "{slow:?}");
+        }
+        for (parts, is_fit) in [(0, false), (1, true), (999_999, true), (1_000_000, false)] {
+            let backoff = Ratio::from_parts_per_million(parts).unwrap();
+            assert_eq!(fits(of(Algorithm::Aimd { backoff, slow: second })), is_fit, "{backoff}");
+        }
+        for (tolerance, is_fit) in
+            [(0.99, false), (1.0, true), (10.0, true), (10.01, false), (f64::NAN, false)]
+        {
+            assert_eq!(fits(of(Algorithm::Gradient2 { tolerance })), is_fit, "{tolerance}");
+            let baseline = Algorithm::Baseline { tolerance, memory: second };
+            assert_eq!(fits(of(baseline)), is_fit, "{tolerance}");
+        }
+        for (floor, ceiling, is_fit) in [
+            (1, 1, true),
+            (0, 1, false),
+            (2, 1, false),
+            (1, 1_000_000, true),
+            (1, 1_000_001, false),
+        ] {
+            let bounds = Adaptive::default().with_bounds(floor, ceiling);
+            assert_eq!(fits(bounds), is_fit, "{floor} to {ceiling}");
+        }
+    }
+}
