@@ -103,7 +103,7 @@ pub use intake::{Intake, Report, intake, is_plausible, suppressed_by};
 pub use journal::{AnchorFault, Head, Journal, JournalError};
 pub use kind::{Evidence, Kind, Severity};
 pub use lease::{Grant, Lease, LeaseError};
-pub use look::SecondLook;
+pub use look::{Looked, Looks, SecondLook};
 pub use meta::ActionMeta;
 pub use phase::{Phase, Spent};
 pub use plan::{Digest, Odds, Plan, PlanId};

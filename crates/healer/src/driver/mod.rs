@@ -60,6 +60,7 @@ mod carry;
 mod config;
 mod crew;
 mod event;
+mod eyes;
 mod handle;
 mod lease;
 mod operator;
