@@ -28,6 +28,7 @@ fn pair(faults: Vec<Fault>) -> Scenario {
         changes: Vec::new(),
         suspicions: Vec::new(),
         pauses: Vec::new(),
+        blind: Vec::new(),
         every: 5,
         wrong: 0.0,
         lost: 0.0,
