@@ -108,6 +108,8 @@ mod running;
 mod setup;
 #[cfg(feature = "tracing")]
 mod trace;
+#[cfg(feature = "sd-notify")]
+mod watchdog;
 
 pub use salve_actions::{Closure, PullLever};
 pub use salve_healer::driver::{Config, Event, Handle, JournalHealth, OpenError, Operator};

@@ -246,7 +246,15 @@ impl Setup {
         self
     }
 
-    /// Sets what is called with each turn of the loop: the place for `sd_notify`.
+    /// Tells systemd that the healer lives, from its loop and from nowhere else: under `WatchdogSec=` it restarts a
+    /// program whose healer hangs. The [tick](Config::tick) has to be shorter than a quarter of that. Whether the
+    /// program is ready (`Type=notify`) is for the program to say.
+    #[cfg(feature = "sd-notify")]
+    pub fn with_systemd_watchdog(self) -> Self {
+        self.with_watchdog(super::watchdog::systemd())
+    }
+
+    /// Sets what is called with each turn of the loop, such as another watchdog.
     pub fn with_watchdog(mut self, watchdog: impl FnMut() + Send + 'static) -> Self {
         self.watchdog = Some(Box::new(watchdog));
         self
