@@ -653,6 +653,7 @@ async fn a_healer_reads_as_a_sensor() {
     assert_eq!((read("incidents_open"), read("actions_started_total")), (Some(1.0), Some(1.0)));
     rig.ada().disable("a break").await.unwrap();
     assert_eq!((read("repairs"), read("journal_up")), (Some(0.0), Some(1.0)));
+    assert_eq!(read("sees"), Some(1.0), "nobody is a witness");
     assert!(read("loop_age").unwrap() <= 1.0);
 }
 
