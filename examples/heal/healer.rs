@@ -110,6 +110,7 @@ fn policy() -> Policy {
     policy.soak = ms(2_000);
     policy.aftermath = ms(1_500);
     policy.calm.cooldown = ms(500);
+    policy.calm.second_look = ms(500);
     policy.calm.after_success = ms(500);
     policy.calm.flap_within = Duration::from_secs(8);
     policy.backoff.first = ms(300);

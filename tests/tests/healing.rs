@@ -456,6 +456,36 @@ async fn the_history_tells_of_breakers_ladders_checks_and_repairs() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_does_not_see_the_witness_either_restarts_nothing() {
+    let stage = Stage::new();
+    let blind = Arc::new(AtomicBool::new(false));
+    let seen = blind.clone();
+    let gateway = move || {
+        let blind = seen.load(Ordering::Relaxed);
+        async move { if blind { Finding::fail("no route") } else { Finding::pass() } }
+    };
+    let leaning = server("leaning").with_place(Place::new().needs("server"));
+    let refused = stage.setup().with_witness(leaning, gateway.clone()).err().unwrap();
+    assert!(refused.to_string().contains("without group, domain and dependencies"), "{refused}");
+    let stage = Stage::new();
+    let setup = stage.setup().with_witness(server("gateway"), gateway).unwrap();
+    let healer = setup.with_shared_journal(stage.journal.clone()).start().await.unwrap();
+    tokio::time::sleep(secs(30)).await;
+    // Whoever watches is cut off: its checks fail, and nothing else.
+    blind.store(true, Ordering::Relaxed);
+    stage.break_it();
+    tokio::time::sleep(secs(200)).await;
+    assert_eq!(stage.health.state("server"), Some(State::Failed));
+    assert_eq!(stage.restarts.load(Ordering::Relaxed), 0);
+    assert!(incident(&healer, "server").is_none(), "nobody is convicted");
+    assert_eq!(stage.health.state("gateway"), Some(State::Failed));
+    blind.store(false, Ordering::Relaxed);
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(stage.restarts.load(Ordering::Relaxed), 1, "it was down after all");
+    assert!(healer.state().targets().get("gateway").is_some_and(|it| it.target.witness));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_came_back_after_its_conviction_is_not_restarted() {
     let stage = Stage::new();
     let healer = stage.healed().await;

@@ -37,6 +37,7 @@ fn policy(kind: Kind) -> Policy {
     policy.soak = ms(300);
     policy.aftermath = ms(500);
     policy.calm.cooldown = ms(100);
+    policy.calm.second_look = ms(200);
     policy.backoff.first = ms(100);
     policy
 }

@@ -34,7 +34,7 @@ fn alert() -> Alert {
 async fn server() -> (SocketAddr, Seen<Value>) {
     let answer = |State(seen): State<Seen<Value>>, request: Request| async move {
         let code = request.uri().path().rsplit('/').next().and_then(|it| it.parse().ok());
-        let body = axum::body::to_bytes(request.into_body(), 4_096).await.unwrap();
+        let body = axum::body::to_bytes(request.into_body(), 65_536).await.unwrap();
         seen.lock().unwrap().push(serde_json::from_slice(&body).unwrap());
         StatusCode::from_u16(code.unwrap()).unwrap()
     };
@@ -98,6 +98,21 @@ async fn pagerduty_is_told_each_stage_of_a_matter() {
     soon(pager_202.send(&long)).await.unwrap();
     let sent = seen.lock().unwrap().last().unwrap()["dedup_key"].as_str().unwrap().to_owned();
     assert_eq!(sent, "é".repeat(127));
+    // The four words of the documented format, and its longest summary.
+    let words = [
+        (Severity::Critical, "critical"),
+        (Severity::High, "error"),
+        (Severity::Medium, "warning"),
+        (Severity::Low, "info"),
+    ];
+    for (severity, word) in words {
+        soon(pager_202.send(&Alert { severity, text: "é".repeat(2_000), ..alert() }))
+            .await
+            .unwrap();
+        let sent = seen.lock().unwrap().last().unwrap()["payload"].clone();
+        let summary = sent["summary"].as_str().unwrap().chars().count();
+        assert_eq!((sent["severity"].as_str().unwrap(), summary), (word, 1_024));
+    }
 }
 
 /// Speaks as much SMTP as is needed to take a mail, and refuses who asks for `nobody`.

@@ -23,7 +23,7 @@ async fn started(docker: &Docker, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_container_is_restarted_once_under_one_key() {
+async fn inv_34_a_container_is_restarted_once_under_one_key() {
     let dir = tempfile::tempdir().unwrap();
     let docker = soon(Docker::start(dir.path())).await.unwrap();
     soon(docker.run("api", &[], "exec sleep 1000")).await.unwrap();

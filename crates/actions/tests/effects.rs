@@ -57,7 +57,7 @@ impl Cache for Thing {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pool_is_reset_left_alone_and_tested() {
+async fn inv_34_a_pool_is_reset_left_alone_and_tested_and_may_be_again() {
     let pool = Thing::default();
     let reset = ResetPool::new("reset", pool.clone());
     let order = order(&reset);
@@ -68,6 +68,8 @@ async fn a_pool_is_reset_left_alone_and_tested() {
     let report = reset.execute(&order).await.unwrap();
     assert_eq!(report.done, ["7 connections closed, a new one answers"]);
     assert_eq!(began.elapsed(), Duration::from_secs(2));
+    assert_eq!(reset.verify(&order).await, Some(Verdict::Recovered));
+    assert_eq!(reset.execute(&order).await.unwrap(), report, "twice ends as once");
     assert_eq!(reset.verify(&order).await, Some(Verdict::Recovered));
     pool.break_it(true);
     assert_eq!(reset.execute(&order).await, Err(Failure::transient("no answer")));
@@ -85,6 +87,7 @@ async fn a_cache_that_stays_broken_is_fallen_back_from_and_returned_to() {
     let order = order(&flush);
     assert_eq!(flush.execute(&order).await.unwrap().done, ["7 entries flushed, it answers"]);
     assert_eq!(flush.verify(&order).await, Some(Verdict::Recovered));
+    assert_eq!(flush.execute(&order).await.unwrap().done, ["7 entries flushed, it answers"]);
     cache.break_it(true);
     assert!(flush.execute(&order).await.unwrap_err().again);
     assert!(flush.roll_back(&order, &Captured::default()).await.is_err());
@@ -108,7 +111,7 @@ async fn a_cache_that_stays_broken_is_fallen_back_from_and_returned_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_is_moved_to_a_standby_that_answers_and_back() {
+async fn inv_34_work_is_moved_once_to_a_standby_that_answers_and_back() {
     let switch = Switch::new(["storage-1", "storage-2", "storage-3"]).unwrap();
     let down = Arc::new(Mutex::new(vec!["storage-2".to_owned()]));
     let known = down.clone();
@@ -181,7 +184,7 @@ impl Scalable for Group {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_one_key_instances_are_added_once_and_never_beyond_bounds() {
+async fn inv_34_under_one_key_instances_are_added_once_and_never_beyond_bounds() {
     let group = Group(Arc::new(AtomicU32::new(2)));
     let count = || group.0.load(Ordering::Relaxed);
     let up = Scale::up("up", group.clone(), 2, 5).unwrap();

@@ -270,6 +270,38 @@ async fn what_was_told_by_a_program_that_has_died_is_resolved_by_the_next() {
     assert_eq!(lines[1..], ["[critical, resolved] healer `shop`: ada has switched it on again"]);
 }
 
+/// As a pager: what was raised is open until it is resolved.
+struct Pager(Paper);
+
+impl Channel for Pager {
+    fn name(&self) -> &Name {
+        self.0.name()
+    }
+
+    fn send<'a>(&'a self, alert: &'a Alert) -> BoxFuture<'a, Result<(), Failure>> {
+        self.0.send(alert)
+    }
+
+    fn keeps_open(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alarm_about_the_journal_by_a_program_that_has_died_is_ended_where_it_may_be_open() {
+    let (paper, pager) = (Paper::new("paper"), Paper::new("pager"));
+    let journal = Arc::new(Memory::default());
+    let routes = Routes::default()
+        .with(Severity::Low, paper.clone())
+        .with(Severity::Low, Pager(pager.clone()));
+    let desk = Desk::open(Config::default(), routes).unwrap();
+    let (_handle, _running) = healer(&journal, &desk).await;
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(pager.lines(), ["[high, resolved] healer `shop`: the journal is written"]);
+    assert_eq!(pager.told.lock().unwrap()[0].key, "shop/journal");
+    assert_eq!(paper.lines(), [""; 0], "who keeps nothing open hears nothing new");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_plan_that_waits_for_an_approval_is_told_and_taken_back_when_it_is_answered() {
     let (paper, journal) = (Paper::new("paper"), Arc::new(Memory::default()));

@@ -74,7 +74,7 @@ fn later(order: &Order, token: u64) -> Order {
 }
 
 #[tokio::test]
-async fn a_pod_is_deleted_once_by_its_uid_and_proved_anew() {
+async fn inv_34_a_pod_is_deleted_once_by_its_uid_and_proved_anew() {
     let server = Kubernetes::start().await.unwrap();
     server.put("pods", pod("api", "StatefulSet"));
     let restart = RestartPod::new("restart", &cluster(&server).await, "{target}").unwrap();
@@ -150,7 +150,7 @@ async fn what_does_not_come_back_or_is_another_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_deployment_is_restarted_once_under_one_key() {
+async fn inv_34_a_deployment_is_restarted_once_under_one_key() {
     let server = deployed().await;
     let api = Workload::deployment(&cluster(&server).await, "{target}").unwrap();
     let restart = Rollout::new("restart", api);
@@ -251,7 +251,7 @@ async fn a_deployment_is_scaled_within_bounds_and_back() {
 }
 
 #[tokio::test]
-async fn limits_are_set_and_set_back_with_nothing_else_touched() {
+async fn inv_34_limits_are_set_once_and_set_back_with_nothing_else_touched() {
     let server = deployed().await;
     let api = Workload::deployment(&cluster(&server).await, "api").unwrap();
     let wanted = Limits::default().with_memory_mib(512).with_cpu_millis(750);

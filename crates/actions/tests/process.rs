@@ -41,7 +41,7 @@ fn terminate(id: ProcessId) -> Terminate {
 }
 
 #[tokio::test]
-async fn one_that_listens_ends_by_itself() {
+async fn inv_34_one_that_listens_ends_by_itself_and_only_once() {
     let mut sleeper = Sleeper::new("exec sleep 600");
     let action = terminate(sleeper.id());
     let order = order(&action);

@@ -39,7 +39,7 @@ async fn size(redis: &Redis) -> u64 {
 }
 
 #[tokio::test]
-async fn only_what_fits_is_flushed_and_a_value_makes_the_round_trip() {
+async fn inv_34_only_what_fits_is_flushed_and_a_value_makes_the_round_trip() {
     let dir = tempfile::tempdir().unwrap();
     let redis = soon(Redis::start(dir.path(), &[])).await.unwrap();
     soon(fill(&redis, "shop", 1_200)).await;

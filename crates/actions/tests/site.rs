@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
 #[tokio::test]
-async fn a_site_is_recovered_step_by_step_and_no_further_than_what_fails() {
+async fn inv_34_a_site_is_recovered_step_by_step_and_no_further_than_what_fails() {
     let dir = tempfile::tempdir().unwrap();
     let (root, log) = (dir.path().join("www/shop"), dir.path().join("log"));
     let says = |word: &str| format!("/bin/sh -c 'echo {word} >> {}'", log.display());

@@ -50,7 +50,7 @@ async fn state(systemd: &Systemd, unit: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_restart_is_a_new_start_and_twice_under_one_key_is_once() {
+async fn inv_34_a_restart_is_a_new_start_and_twice_under_one_key_is_once() {
     let dir = tempfile::tempdir().unwrap();
     let systemd = systemd(&dir).await;
     // The target of the order is called `api`.
@@ -82,7 +82,7 @@ async fn a_restart_is_a_new_start_and_twice_under_one_key_is_once() {
 }
 
 #[tokio::test]
-async fn what_is_stopped_and_started_is_taken_back() {
+async fn inv_34_what_is_stopped_and_started_twice_is_so_once_and_is_taken_back() {
     let dir = tempfile::tempdir().unwrap();
     let systemd = systemd(&dir).await;
     let (start, stop) =

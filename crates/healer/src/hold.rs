@@ -55,9 +55,16 @@ pub enum HoldReason {
         /// When it is looked at again, if it is still convicted then.
         until: Time,
     },
-    /// The healer stood still and does not trust what it saw.
+    /// The healer stood still or was blind a moment ago, and does not trust what it saw.
     SelfDoubt {
         /// Until it has looked again.
+        until: Time,
+    },
+    /// Most witnesses fail: the healer does not see, or sees only itself.
+    Blind {
+        /// Which.
+        witnesses: Vec<Name>,
+        /// When they are no longer believed.
         until: Time,
     },
     /// Something that the target needs is down, or was until a moment ago.
@@ -197,6 +204,7 @@ impl HoldReason {
         match self {
             Self::Maintenance { until, .. }
             | Self::SelfDoubt { until }
+            | Self::Blind { until, .. }
             | Self::Suspicion { until }
             | Self::LooksWell { until }
             | Self::Cooldown { until, .. }
@@ -223,9 +231,7 @@ impl fmt::Display for HoldReason {
             Self::Disabled => f.write_str("automatic repair is switched off"),
             Self::Paused { by } => {
                 f.write_str("paused by ")?;
-                by.iter().enumerate().try_for_each(|(nth, name)| {
-                    write!(f, "{}`{name}`", if nth == 0 { "" } else { ", " })
-                })
+                list(f, by)
             }
             Self::Maintenance { window, .. } => write!(f, "maintenance `{window}` is going on"),
             Self::NotKnown { condition } => write!(f, "the target is {condition}"),
@@ -236,7 +242,13 @@ impl fmt::Display for HoldReason {
             Self::LooksWell { .. } => {
                 f.write_str("the target is well now that it is looked at again")
             }
-            Self::SelfDoubt { .. } => f.write_str("the healer stood still and looks again first"),
+            Self::SelfDoubt { .. } => {
+                f.write_str("the healer stood still or was blind, and looks again first")
+            }
+            Self::Blind { witnesses, .. } => {
+                f.write_str("the healer is blind: it does not see ")?;
+                list(f, witnesses)
+            }
             Self::Dependency { cause } => write!(f, "the failure is explained by `{cause}`"),
             Self::Storm { scope } => write!(f, "many fail together: {scope}"),
             Self::LastHealthy { group } => {
@@ -285,4 +297,11 @@ impl fmt::Display for HoldReason {
             Self::NotRecorded => f.write_str("the journal cannot be written"),
         }
     }
+}
+
+fn list(f: &mut fmt::Formatter<'_>, names: &[Name]) -> fmt::Result {
+    names
+        .iter()
+        .enumerate()
+        .try_for_each(|(nth, name)| write!(f, "{}`{name}`", if nth == 0 { "" } else { ", " }))
 }

@@ -156,7 +156,7 @@ impl Incident {
         self.run.as_ref().map(|run| &run.plan)
     }
 
-    /// Whether its target is to be looked at once more before its plan begins: checks have convicted it, and the
+    /// Whether its target is to be looked at again before its plan begins: checks have convicted it, and the
     /// plan does harm if they no longer do. A person's order needs no second look.
     #[must_use]
     pub fn wants_second_look(&self) -> bool {

@@ -90,6 +90,8 @@ pub enum Intake {
     Nothing,
     /// There is no such target.
     NoSuchTarget,
+    /// The target is a witness: it is looked at and never repaired.
+    Witness,
     /// So many incidents are open that no more are taken.
     Full,
 }
@@ -100,6 +102,9 @@ pub fn intake(state: &State, policy: &Policy, report: &Report, now: Time) -> Int
     let Some(watched) = state.targets().get(report.target.as_str()) else {
         return Intake::NoSuchTarget;
     };
+    if watched.target.witness {
+        return Intake::Witness;
+    }
     let own = || fingerprint(&report.kind, report.target.as_str());
     let fingerprint = report.fingerprint.clone().unwrap_or_else(own);
     let known = state.incidents().find(|it| it.opening.fingerprint == fingerprint);

@@ -55,6 +55,9 @@
 //! in oneself, dependency, storm, blast radius, cool-down and flapping, rates, kill switch and
 //! harm, approval, lease. Rules and numbers stand in [`Policy`].
 //!
+//! **Witnesses** ([`Target::witness`]) tell whether the healer sees at all: while most of them fail,
+//! nobody is convicted and nothing is done.
+//!
 //! **Time** is the healer's own ([`Time`]): it survives a restart, and the wall clock does not move it.
 //!
 //! **Ports**: an [`Action`] does things, a [`Journal`] keeps records, a [`Lease`] keeps two healers from
@@ -103,7 +106,7 @@ pub use intake::{Intake, Report, intake, is_plausible, suppressed_by};
 pub use journal::{AnchorFault, Head, Journal, JournalError};
 pub use kind::{Evidence, Kind, Severity};
 pub use lease::{Grant, Lease, LeaseError};
-pub use look::SecondLook;
+pub use look::{Looked, Looks, SecondLook};
 pub use meta::ActionMeta;
 pub use phase::{Phase, Spent};
 pub use plan::{Digest, Odds, Plan, PlanId};

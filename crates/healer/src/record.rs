@@ -183,6 +183,21 @@ pub enum Fact {
         until: Time,
     },
 
+    /// Most witnesses fail: what is seen of the targets is worth nothing.
+    Blinded {
+        /// Which.
+        witnesses: Vec<Name>,
+    },
+    /// They no longer do.
+    Sighted {
+        /// Until when targets are looked at again.
+        until: Time,
+    },
+    /// A witness has failed for so long that it is no longer believed.
+    Discredited(Name),
+    /// It has passed, and is believed again.
+    Trusted(Name),
+
     /// An incident was opened.
     Opened(Opening),
     /// It is graver or surer than it was, or was reported again after it was cleared.

@@ -37,6 +37,10 @@ pub struct Target {
     /// Whether its failed checks open incidents by themselves. Default yes.
     #[serde(default = "yes")]
     pub healed: bool,
+    /// Whether it is a witness: it is looked at, so that the healer knows whether it sees at all, and is
+    /// never repaired. Default no.
+    #[serde(default)]
+    pub witness: bool,
 }
 
 const fn service() -> Kind {
@@ -58,7 +62,23 @@ impl Target {
             priority: Priority::default(),
             kind: service(),
             healed: true,
+            witness: false,
         }
+    }
+
+    /// A witness: something that stands on nothing that is healed and that whoever sees anything can see, such as
+    /// the resolver, the gateway, or what is seen from another place.
+    ///
+    /// Nothing is ever done to it, and a report about it is no incident. While most witnesses fail, what is
+    /// seen of the targets is taken for worth nothing ([`Doubt`](crate::policy::Doubt)).
+    ///
+    /// ```
+    /// let resolver = salve_healer::Target::witness("resolver");
+    /// assert!(resolver.witness && !resolver.healed);
+    /// ```
+    #[must_use]
+    pub fn witness(name: impl Into<Name>) -> Self {
+        Self { healed: false, witness: true, ..Self::new(name, Name::literal("witness")) }
     }
 
     /// Sets its place.

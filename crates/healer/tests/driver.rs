@@ -516,18 +516,52 @@ async fn inv_11_what_is_well_at_a_second_look_is_not_restarted() {
     assert!(rig.incident("api").unwrap().tried.is_empty(), "nothing was tried");
     eyes.well.store(false, Ordering::Relaxed);
     pass(5).await;
-    assert_eq!(rig.action.count(), 1, "it is still convicted, and no longer looks well");
+    assert_eq!(rig.action.count(), 0, "it may be well again in a moment");
+    pass(5).await;
+    assert_eq!(rig.action.count(), 1, "it is still convicted, and was seen ill twice");
+    assert_eq!(eyes.looks.load(Ordering::Relaxed), 5);
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_cannot_say_at_a_second_look_delays_a_repair_by_half_of_its_preparation() {
+async fn a_look_in_vain_is_made_again_and_delays_a_repair_for_a_bounded_time() {
     let (rig, eyes) = looked_after(restart()).await;
     eyes.hangs.store(true, Ordering::Relaxed);
     rig.fail("api").await;
     pass(4).await;
+    eyes.hangs.store(false, Ordering::Relaxed);
+    eyes.well.store(true, Ordering::Relaxed);
+    pass(9).await;
+    assert_eq!(rig.action.count(), 0, "the second time it could be seen");
+    let hold = rig.incident("api").unwrap().hold;
+    assert!(matches!(hold, Some(HoldReason::LooksWell { .. })), "{hold:?}");
+
+    let (rig, eyes) = looked_after(restart()).await;
+    eyes.hangs.store(true, Ordering::Relaxed);
+    rig.fail("api").await;
+    pass(14).await;
     assert_eq!(rig.action.count(), 0);
     pass(2).await;
     assert_eq!(rig.action.count(), 1, "the conviction stands");
+}
+
+#[tokio::test(start_paused = true)]
+async fn inv_22_who_does_not_see_the_witness_either_has_not_seen_the_target() {
+    let (rig, eyes) = looked_after(restart()).await;
+    rig.healer.set_target(Target::witness("gateway")).await.unwrap();
+    rig.see("gateway", Condition::Healthy).await;
+    rig.fail("api").await;
+    pass(20).await;
+    assert_eq!(rig.action.count(), 0, "the look fails at both");
+    let hold = rig.incident("api").unwrap().hold;
+    let expected = |it: &HoldReason| matches!(it, HoldReason::Blind { witnesses, .. } if *witnesses == ["gateway"]);
+    assert!(hold.as_ref().is_some_and(expected), "{hold:?}");
+    assert!(eyes.looks.load(Ordering::Relaxed) >= 6, "again and again, at both");
+    // Nobody believes it for ever.
+    rig.see("gateway", Condition::Failed).await;
+    pass(301).await;
+    assert!(rig.journal.facts().iter().any(|it| matches!(it, Fact::Discredited(_))));
+    pass(30).await;
+    assert_eq!(rig.action.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -619,6 +653,7 @@ async fn a_healer_reads_as_a_sensor() {
     assert_eq!((read("incidents_open"), read("actions_started_total")), (Some(1.0), Some(1.0)));
     rig.ada().disable("a break").await.unwrap();
     assert_eq!((read("repairs"), read("journal_up")), (Some(0.0), Some(1.0)));
+    assert_eq!(read("sees"), Some(1.0), "nobody is a witness");
     assert!(read("loop_age").unwrap() <= 1.0);
 }
 

@@ -174,6 +174,26 @@ fn an_action_that_never_helps_and_a_jumpy_check_are_told() {
     assert!(told.contains(&jumpy), "{told:?}");
 }
 
+#[test]
+fn what_helps_for_a_while_again_and_again_should_be_given_for_good() {
+    let boost = ActionMeta::default().idempotent().reversible().lasting(secs(600));
+    let policy = Policy::default()
+        .with_action("boost", boost)
+        .with_strategy(Strategy::new(Kind::Service).then(Step::new("boost")));
+    let mut world = World::new(policy, &[lone("api"), lone("well")]);
+    let told = |world: &World| {
+        let told = advice(&world.state, &world.policy, world.now);
+        told.into_iter().find(|it| matches!(it, Advice::MakePermanent { .. }))
+    };
+    for times in 1..=3 {
+        assert_eq!(told(&world), None, "{times}");
+        world.fail("api");
+        world.leap(3_600);
+    }
+    let (target, action) = ("api".into(), "boost".into());
+    assert_eq!(told(&world), Some(Advice::MakePermanent { target, action, times: 3 }));
+}
+
 proptest! {
     #[test]
     fn a_spread_is_what_sorting_says(times in prop::collection::vec(0..1_000_u64, 0..60)) {

@@ -17,6 +17,7 @@ use world::{Effect, World, does_nothing, fails, heals, lone, member, person, sec
 
 const TARGETS: [&str; 9] =
     ["db", "api-1", "api-2", "api-3", "api-4", "cache-1", "cache-2", "lone", "worker"];
+const WITNESSES: [&str; 3] = ["gateway", "resolver", "elsewhere"];
 
 fn targets() -> Vec<Target> {
     let api = |name, domain: &'static str| {
@@ -72,6 +73,7 @@ fn careless(mut policy: Policy) -> Policy {
 #[derive(Clone, Debug)]
 enum Op {
     Observe(usize, usize),
+    Witness(usize, usize),
     Pass(u64),
     Report(usize, usize, bool, bool),
     Pause(bool, usize),
@@ -95,6 +97,8 @@ fn ops() -> impl proptest::strategy::Strategy<Value = Vec<Op>> {
         // Failing and recovering are what matters most.
         20 => (target(), prop_oneof![Just(5_usize), Just(5), Just(2)])
             .prop_map(|(at, to)| Op::Observe(at, to)),
+        4 => (0..WITNESSES.len(), prop_oneof![Just(2_usize), Just(4), Just(5)])
+            .prop_map(|(at, to)| Op::Witness(at, to)),
         15 => (1_u64..15).prop_map(Op::Pass),
         5 => (30_u64..400).prop_map(Op::Pass),
         10 => (target(), 0..5_usize, any::<bool>(), any::<bool>())
@@ -116,7 +120,9 @@ fn ops() -> impl proptest::strategy::Strategy<Value = Vec<Op>> {
 }
 
 fn walk(policy: Policy, ops: &[Op], seed: u64) -> World {
-    let mut world = World::new(policy, &targets());
+    let witnesses = WITNESSES.into_iter().map(Target::witness);
+    let targets: Vec<_> = targets().into_iter().chain(witnesses).collect();
+    let mut world = World::new(policy, &targets);
     world.rng = fastrand::Rng::with_seed(seed);
     let mut luck = fastrand::Rng::with_seed(seed ^ 0xABCD);
     world.effects = Box::new(move |_| {
@@ -142,6 +148,7 @@ fn act(world: &mut World, op: &Op) {
     let now = world.now;
     match op {
         Op::Observe(at, to) => world.observe(TARGETS[*at], Condition::ALL[*to]),
+        Op::Witness(at, to) => world.observe(WITNESSES[*at], Condition::ALL[*to]),
         Op::Pass(seconds) if *seconds < 30 => world.pass(*seconds),
         Op::Pass(seconds) => world.leap(*seconds),
         Op::Report(at, kind, sure, over) => {

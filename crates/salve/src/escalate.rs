@@ -72,6 +72,10 @@ impl<C: Channel> Channel for Retried<C> {
     fn send<'a>(&'a self, alert: &'a Alert) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(retry_with(&self.retries, AsItSays, || self.channel.send(alert)))
     }
+
+    fn keeps_open(&self) -> bool {
+        self.channel.keeps_open()
+    }
 }
 
 impl<C: Channel> fmt::Debug for Retried<C> {

@@ -43,6 +43,7 @@
 //! | `sqlx`, `redis` | classifiers of their errors |
 //! | `healer` | the self-healer, wired to health and to the levers of stacks |
 //! | `journal` | its journal in an SQLite file, and the history of the whole family in another |
+//! | `sd-notify` | the healer's loop keeps the watchdog of systemd quiet |
 //! | `actions` | repairs on this machine: commands, clean-up, processes |
 //! | `checks` | ready health checks |
 //! | `chaos` | faults on purpose, checks that lie, and drills in the history |

@@ -21,8 +21,10 @@ pub enum About {
     Fails,
     /// Whether a try brings another target down.
     Topples,
-    /// Whether a second look is wrong.
+    /// Whether a second look is lost or wrong.
     Again,
+    /// Whether one at the witness is wrong.
+    WrongAgain,
 }
 
 /// A share from 0 up to 1, always the same for the same question.

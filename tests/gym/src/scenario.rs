@@ -150,6 +150,8 @@ pub struct Scenario {
     pub suspicions: Vec<(u64, u64, usize)>,
     /// When the healer stands still: from, until.
     pub pauses: Vec<(u64, u64)>,
+    /// When whoever watches sees nobody: from, until.
+    pub blind: Vec<(u64, u64)>,
     /// Seconds between two readings of the same signal.
     pub every: u64,
     /// Which share of the readings is wrong.

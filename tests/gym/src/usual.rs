@@ -80,6 +80,7 @@ pub fn scenario(seed: u64, class: Class) -> Scenario {
         changes: Vec::new(),
         suspicions: Vec::new(),
         pauses: Vec::new(),
+        blind: Vec::new(),
         every: 5,
         wrong: 0.001,
         lost: 0.003,
@@ -242,6 +243,7 @@ fn false_alarm(scenario: &mut Scenario, at: u64, rng: &mut Rng) -> Vec<Fault> {
         }
         _ => {
             let seconds = rng.u64(30..120);
+            scenario.blind.push((at, at + seconds));
             (0..count).map(|target| unreal(target, at, seconds)).collect()
         }
     }

@@ -14,6 +14,8 @@ use crate::truth::World;
 pub enum Told {
     /// How a target is now.
     Condition(usize, Condition),
+    /// How the witness is now.
+    Witness(Condition),
     /// A gauge of a target is past its limit, or no longer.
     Gauge(usize, Kind, bool),
     /// A detector suspects something, or no longer.
@@ -30,6 +32,7 @@ pub enum Told {
 #[derive(Clone, Debug)]
 pub struct Watch {
     rows: Vec<Row>,
+    witness: Row,
     /// When the first reading failed that was no noise.
     pub first_failure: Option<u64>,
 }
@@ -52,15 +55,7 @@ impl Watch {
     /// One row for the probe of each target, and for each gauge that matters.
     #[must_use]
     pub fn new(scenario: &Scenario) -> Self {
-        let row = |target, signal| Row {
-            target,
-            signal,
-            failures: 0,
-            passes: 0,
-            lost: 0,
-            down: false,
-            condition: Condition::Unknown,
-        };
+        let row = Row::new;
         let probes = (0..scenario.targets.len()).map(|target| row(target, Signal::Probe));
         let mut rows: Vec<Row> = probes.collect();
         for fault in &scenario.faults {
@@ -69,7 +64,8 @@ impl Watch {
                 rows.push(row(fault.target, fault.signal.clone()));
             }
         }
-        Self { rows, first_failure: None }
+        let witness = row(scenario.targets.len(), Signal::Probe);
+        Self { rows, witness, first_failure: None }
     }
 
     /// Reads all signals at this second, and says what is new.
@@ -89,11 +85,42 @@ impl Watch {
             let wrong = luck(scenario.seed, About::Wrong, of) < scenario.wrong;
             row.take(fails != wrong, &mut told);
         }
+        told.extend(self.witness.read_witness(world));
         told
     }
 }
 
+/// Whether a reading of the witness passes at this second, if it is not lost: whoever sees anybody sees it. It knows
+/// nothing of the targets, and its readings are wrong and lost as often as theirs.
+#[must_use]
+pub fn sees_witness(world: &World<'_>, lost: About, wrong: About, nth: u64) -> Option<bool> {
+    let (scenario, now) = (world.scenario, world.now());
+    let of = [scenario.targets.len() as u64, nth, now];
+    if luck(scenario.seed, lost, of) < scenario.lost {
+        return None;
+    }
+    let sees = !scenario.blind.iter().any(|(from, until)| (*from..*until).contains(&now));
+    Some(sees != (luck(scenario.seed, wrong, of) < scenario.wrong))
+}
+
 impl Row {
+    const fn new(target: usize, signal: Signal) -> Self {
+        let condition = Condition::Unknown;
+        Self { target, signal, failures: 0, passes: 0, lost: 0, down: false, condition }
+    }
+
+    fn read_witness(&mut self, world: &World<'_>) -> Option<Told> {
+        let mut told = Vec::new();
+        match sees_witness(world, About::Lost, About::Wrong, 0) {
+            Some(sees) => self.take(!sees, &mut told),
+            None => self.lose(&mut told),
+        }
+        told.into_iter().find_map(|told| match told {
+            Told::Condition(_, condition) => Some(Told::Witness(condition)),
+            _ => None,
+        })
+    }
+
     fn number(&self) -> u64 {
         match &self.signal {
             Signal::Probe => 0,

@@ -25,6 +25,7 @@ pub fn scenario(seed: u64, class: Class) -> Scenario {
         changes: Vec::new(),
         suspicions: Vec::new(),
         pauses: Vec::new(),
+        blind: Vec::new(),
         every: rng.u64(2..=8),
         wrong: 0.008 * rng.f64(),
         lost: 0.03 * rng.f64(),

@@ -28,6 +28,7 @@ fn pair(faults: Vec<Fault>) -> Scenario {
         changes: Vec::new(),
         suspicions: Vec::new(),
         pauses: Vec::new(),
+        blind: Vec::new(),
         every: 5,
         wrong: 0.0,
         lost: 0.0,
@@ -112,6 +113,30 @@ fn three_failures_convict_and_two_passes_acquit() {
     ];
     assert_eq!(conditions, expected);
     assert_eq!(watch.first_failure, Some(10));
+}
+
+#[test]
+fn the_witness_is_seen_unless_the_watcher_is_blind_whatever_fails() {
+    let ill = Fault::new(0, 0, Vec::new());
+    let scenario = Scenario { blind: vec![(20, 40)], ..pair(vec![ill]) };
+    let (mut world, mut watch) = (World::new(&scenario), Watch::new(&scenario));
+    let mut witness = Vec::new();
+    for now in 0..60 {
+        if now % 5 == 0 {
+            witness.extend(watch.read(&world).into_iter().filter_map(|told| match told {
+                Told::Witness(condition) => Some((now, condition)),
+                _ => None,
+            }));
+        }
+        world.pass();
+    }
+    let expected = [
+        (5, Condition::Healthy),
+        (20, Condition::Unhealthy),
+        (30, Condition::Failed),
+        (45, Condition::Healthy),
+    ];
+    assert_eq!(witness, expected);
 }
 
 /// Restarts one target at one second.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use salve_core::sync::Lock;
 use salve_core::{Check, ConfigError, Name};
-use salve_healer::driver::{Event, Handle};
+use salve_healer::driver::{Event, Handle, JournalHealth};
 use salve_healer::{BoxFuture, Failure, Severity};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -32,6 +32,12 @@ pub trait Channel: Send + Sync {
     /// # Cancellation
     /// Dropped when it takes too long; it may have been told.
     fn send<'a>(&'a self, alert: &'a Alert) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Whether it keeps each matter open, by its key, until it is resolved, and takes no offence at the end of one
+    /// that it does not know: a pager. Default no.
+    fn keeps_open(&self) -> bool {
+        false
+    }
 }
 
 /// The settings of a desk.
@@ -211,11 +217,26 @@ impl Desk {
         }
     }
 
+    /// Ends a matter wherever it may still be open since a program that died.
+    fn end_if_open(&self, alert: &Alert) {
+        for line in self.0.lines.iter().filter(|line| line.channel.keeps_open()) {
+            let mut outbox = line.outbox.lock();
+            outbox.remember(alert.clone());
+            outbox.push(alert.clone().resolved());
+            line.news.notify_one();
+        }
+    }
+
     /// Tells people whatever of this healer needs a person, from now on. What is open already is
-    /// taken for told. To be called before its driver runs, so that nothing is missed.
+    /// taken for told. To be called before its driver runs, so that nothing is missed. If its journal is written,
+    /// that is told to whoever [keeps matters open](Channel::keeps_open): a program that died without one could not
+    /// write down that it had raised an alarm.
     pub fn follow(&self, name: impl Into<Name>, healer: &Handle) {
         let mut reader = Reader::new(name);
         reader.resume(&healer.state()).iter().for_each(|alert| self.assume_told(alert));
+        if healer.journal() == JournalHealth::Up {
+            self.end_if_open(&reader.unwritten());
+        }
         let (reader, desk) = (Lock::new(reader), self.clone());
         healer.on_event(move |told: &salve_core::Told<Event>| {
             let alert = reader.lock().read(&told.event);

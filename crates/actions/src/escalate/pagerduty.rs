@@ -19,8 +19,9 @@ pub const PAGERDUTY: &str = "https://events.pagerduty.com/v2/enqueue";
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longer keys are refused.
+/// Longer keys are refused, and longer summaries, both in characters.
 const LONGEST_KEY: usize = 255;
+const LONGEST_SUMMARY: usize = 1_024;
 
 /// Sends events: raised is `trigger`, acknowledged `acknowledge`, resolved `resolve`, and the key of the
 /// matter is the `dedup_key`.
@@ -77,7 +78,7 @@ impl PagerDuty {
             let details = alert.details.iter();
             let details = details.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
             event["payload"] = json!({
-                "summary": format!("{}: {}", alert.subject, alert.text),
+                "summary": summary(alert),
                 "source": self.source,
                 "severity": severity,
                 "component": alert.subject,
@@ -98,6 +99,11 @@ impl PagerDuty {
     }
 }
 
+/// A summary that is too long is cut: its details have the rest.
+fn summary(alert: &Alert) -> String {
+    format!("{}: {}", alert.subject, alert.text).chars().take(LONGEST_SUMMARY).collect()
+}
+
 /// A key that is too long keeps its end, where matters differ.
 fn key(key: &str) -> &str {
     let mut from = key.len().saturating_sub(LONGEST_KEY);
@@ -114,6 +120,10 @@ impl Channel for PagerDuty {
 
     fn send<'a>(&'a self, alert: &'a Alert) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(self.post(alert))
+    }
+
+    fn keeps_open(&self) -> bool {
+        true
     }
 }
 

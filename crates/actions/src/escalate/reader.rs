@@ -12,7 +12,7 @@ use salve_healer::{
 use super::alert::Alert;
 
 /// Reads a healer's events and makes alerts of those that need a person: escalated incidents, plans
-/// that wait for an approval, repairs that do harm, and a healer that cannot work.
+/// that wait for an approval, repairs that do harm, and a healer that cannot work or does not see.
 #[derive(Debug)]
 pub struct Reader {
     healer: Name,
@@ -43,6 +43,9 @@ impl Reader {
             state.hung().map(|plan| self.stuck(plan, "does not end")).collect();
         before.extend(state.is_killed().then(|| self.switch("too many repairs failed")));
         before.extend(state.harmed().map(|_| self.harm("others fail after a repair")));
+        before.extend(state.blind_since().map(|_| self.blind("most witnesses fail")));
+        let dead = state.targets().witnesses().filter(|it| it.discredited);
+        before.extend(dead.map(|it| self.witness(&it.target.name, "is no longer believed")));
         for incident in state.incidents() {
             let opening = incident.opening.clone();
             self.open.insert(incident.id(), Matter { opening, told: None });
@@ -55,6 +58,12 @@ impl Reader {
             }
         }
         before
+    }
+
+    /// What may have been raised by a program that died without its journal, and could not write down that it was:
+    /// it is over if the journal is written now.
+    pub(super) fn unwritten(&self) -> Alert {
+        Alert::new(self.key("journal"), Severity::High, self.subject(), "the journal is written")
     }
 
     /// What a person has to know of this.
@@ -146,8 +155,28 @@ impl Reader {
             Fact::HarmEnded => {
                 Some(self.harm("what failed after a repair is as before").resolved())
             }
+            Fact::Blinded { witnesses } => {
+                let names: Vec<&str> = witnesses.iter().map(Name::as_str).collect();
+                let text = format!("it does not see {}: nothing is repaired", names.join(", "));
+                Some(self.blind(&text))
+            }
+            Fact::Sighted { .. } => Some(self.blind("it sees again").resolved()),
+            Fact::Discredited(name) => {
+                Some(self.witness(name, "fails for so long that it is no longer believed"))
+            }
+            Fact::Trusted(name) => Some(self.witness(name, "passes again").resolved()),
             _ => None,
         }
+    }
+
+    fn blind(&self, text: &str) -> Alert {
+        Alert::new(self.key("blind"), Severity::High, self.subject(), text)
+    }
+
+    /// Repairs go on, with one guard less.
+    fn witness(&self, name: &Name, text: &str) -> Alert {
+        let key = self.key(&format!("witness/{name}"));
+        Alert::new(key, Severity::Medium, format!("witness `{name}`"), text)
     }
 
     fn stuck(&self, plan: PlanId, text: &str) -> Alert {
@@ -264,6 +293,15 @@ mod tests {
         assert_eq!((stage, line), (raised, format!("shop/kill-switch: {text}")));
         assert_eq!(told(&mut reader, Fact::KillSwitchReset).unwrap().0, resolved);
         assert_eq!(told(&mut reader, Fact::HarmEnded).unwrap().0, resolved);
+
+        let witnesses = vec!["gateway".into(), "resolver".into()];
+        let (stage, line) = told(&mut reader, Fact::Blinded { witnesses }).unwrap();
+        let text = "[high] healer `shop`: it does not see gateway, resolver: nothing is repaired";
+        assert_eq!((stage, line), (raised, format!("shop/blind: {text}")));
+        assert_eq!(told(&mut reader, Fact::Sighted { until: Time::ZERO }).unwrap().0, resolved);
+        let (stage, line) = told(&mut reader, Fact::Discredited("gateway".into())).unwrap();
+        assert_eq!((stage, line.starts_with("shop/witness/gateway: ")), (raised, true));
+        assert_eq!(told(&mut reader, Fact::Trusted("gateway".into())).unwrap().0, resolved);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use salve_core::{Moment, Name, clock};
 
 use super::book::Entry;
 use super::crew::{Done, NotReady, Stage};
+use super::eyes::Eyes;
 use super::wheel::Wheel;
 use crate::action::{Action, ActionResult, Cancel, Captured, Failure, Order, Report, Verdict};
 use crate::decide::{Next, may_start};
@@ -14,7 +15,7 @@ use crate::hold::HoldReason;
 use crate::incident::{Incident, Opening, Subject};
 use crate::kind::{Evidence, Severity};
 use crate::lease::{Grant, Lease, LeaseError};
-use crate::look::SecondLook;
+use crate::look::Looks;
 use crate::phase::Phase;
 use crate::plan::{Plan, PlanId};
 use crate::record::Fact;
@@ -77,20 +78,43 @@ impl Wheel {
 
     fn prepare(&mut self, id: PlanId) -> bool {
         let plan = self.book.state().incident_of(id).and_then(Incident::plan).cloned();
-        let until = clock::now().after(self.config.prepare);
         let Some(plan) = plan else { return false };
+        let prepare = self.config.prepare;
+        let eyes = self.eyes(&plan);
+        let looks = eyes.as_ref().map_or(Duration::ZERO, |eyes| eyes.patience);
+        let until = clock::now().after(looks.saturating_add(prepare));
         let Some((order, action)) = self.order(&plan, until).zip(self.action(&plan)) else {
             return false;
         };
-        let time = self.config.prepare.saturating_add(plan.timeout);
+        let time = prepare.saturating_add(plan.timeout);
         let (lease, cancel) = (Arc::clone(&self.lease), order.cancel.clone());
-        let look = self.look.clone().filter(|_| order.incident.wants_second_look());
-        let patience = self.config.prepare / 2;
         self.crew.spawn(id, Stage::Preparing, until, cancel, async move {
-            let look = look.as_deref().map(|look| (look, patience));
-            Done::Ready(ready(&*lease, &*action, look, order, time).await)
+            let looked = match eyes {
+                Some(eyes) => eyes.look(&order.target.name).await,
+                None => Ok(()),
+            };
+            Done::Ready(match looked {
+                Ok(()) => ready(&*lease, &*action, order, time).await,
+                Err(not) => Err(not),
+            })
         });
         true
+    }
+
+    /// With what the target of a plan is looked at once more, if it is to be.
+    fn eyes(&self, plan: &Plan) -> Option<Eyes> {
+        let state = self.book.state();
+        let looks = Looks::before(state.incident_of(plan.id)?)?;
+        let believed = state.targets().witnesses().filter(|it| !it.discredited);
+        let calm = self.shared.policy().calm.clone();
+        Some(Eyes {
+            look: self.look.clone()?,
+            looks,
+            witnesses: believed.map(|it| it.target.name.clone()).collect(),
+            each: self.config.prepare / 2,
+            patience: self.config.prepare.saturating_add(calm.second_look),
+            calm,
+        })
     }
 
     /// A task has ended; without a result it panicked.
@@ -99,7 +123,8 @@ impl Wheel {
         match done {
             Some(Done::Ready(Ok((grant, before)))) => self.start(plan, grant, before).await,
             Some(Done::Ready(Err(NotReady::Lease(error)))) => self.not_ours(plan, error).await,
-            Some(Done::Ready(Err(NotReady::Well))) => self.spare(plan).await,
+            Some(Done::Ready(Err(NotReady::Well))) => self.spare(plan, None).await,
+            Some(Done::Ready(Err(NotReady::Blind(unseen)))) => self.spare(plan, Some(unseen)).await,
             Some(Done::Ready(Err(NotReady::Refused(why)))) => self.not_started(plan, why).await,
             Some(Done::Acted(result)) => self.acted(plan, result).await,
             Some(Done::Looked(verdict)) => self.looked(plan, verdict).await,
@@ -181,12 +206,16 @@ impl Wheel {
 
     /// It counts as no attempt: nothing was tried. A look that passes is a reading like others, so that
     /// whoever watches acquits the target after as many as it needs.
-    async fn spare(&mut self, id: PlanId) {
+    async fn spare(&mut self, id: PlanId, unseen: Option<Vec<Name>>) {
         let Some(incident) = self.book.state().incident_of(id).map(Incident::id) else { return };
         let wait = self.shared.policy().calm.second_look;
         self.spared.insert(id, clock::now().after(wait));
         let until = self.book.now().after(wait);
-        self.hold(incident, HoldReason::LooksWell { until }).await;
+        let reason = match unseen {
+            None => HoldReason::LooksWell { until },
+            Some(witnesses) => HoldReason::Blind { witnesses, until },
+        };
+        self.hold(incident, reason).await;
     }
 
     /// It counts as an attempt, so that what always refuses is not asked for ever.
@@ -307,7 +336,6 @@ impl Wheel {
 async fn ready(
     lease: &dyn Lease,
     action: &dyn Action,
-    look: Option<(&dyn SecondLook, Duration)>,
     mut order: Order,
     time: Duration,
 ) -> Result<(Grant, Captured), NotReady> {
@@ -317,16 +345,11 @@ async fn ready(
         action.precheck(&order).await?;
         action.capture(&order).await
     };
-    let looked = async {
-        let (look, patience) = look?;
-        tokio::time::timeout(patience, look.is_well(&order.target.name)).await.ok().flatten()
-    };
-    let (made, well) = tokio::join!(made, looked);
-    let refused = match made {
-        _ if well == Some(true) => NotReady::Well,
-        Ok(before) => return Ok((grant, before)),
-        Err(error) => NotReady::Refused(error.why),
-    };
-    let _ = lease.release(grant).await;
-    Err(refused)
+    match made.await {
+        Ok(before) => Ok((grant, before)),
+        Err(error) => {
+            let _ = lease.release(grant).await;
+            Err(NotReady::Refused(error.why))
+        }
+    }
 }

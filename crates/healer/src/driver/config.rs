@@ -22,7 +22,8 @@ pub struct Config {
     /// 1 h.
     #[serde(with = "salve_core::settings::duration")]
     pub look_again: Duration,
-    /// How long lease, precheck and capture may take together. Default 10 s; 1 ms to 1 h.
+    /// How long lease, precheck and capture may take together; before something drastic also the further looks at
+    /// its target, each at most half of it. Default 10 s; 1 ms to 1 h.
     #[serde(with = "salve_core::settings::duration")]
     pub prepare: Duration,
     /// How long the journal may take for one write before it counts as unwritable. Default 3 s; 1 ms

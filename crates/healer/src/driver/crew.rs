@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::{Future, pending};
 
-use salve_core::Moment;
+use salve_core::{Moment, Name};
 use tokio::runtime;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
@@ -40,6 +40,8 @@ pub(super) enum NotReady {
     Refused(String),
     /// The target is well, now that it was looked at once more.
     Well,
+    /// These witnesses are not seen any more.
+    Blind(Vec<Name>),
 }
 
 /// One task that counts.

@@ -60,6 +60,7 @@ mod carry;
 mod config;
 mod crew;
 mod event;
+mod eyes;
 mod handle;
 mod lease;
 mod operator;
@@ -179,8 +180,9 @@ impl Driver {
         self
     }
 
-    /// Sets who looks at a convicted target once more, right before something drastic is done to it. It may
-    /// take half of [`Config::prepare`]. By default nobody does: the conviction stands.
+    /// Sets who looks at a convicted target and at the witnesses again, right before something drastic is done. One
+    /// look may take half of [`Config::prepare`], all of them together that and
+    /// [`Calm::second_look`](crate::policy::Calm::second_look). By default nobody does: the conviction stands.
     pub fn with_second_look(mut self, look: impl SecondLook + 'static) -> Self {
         self.look = Some(Arc::new(look));
         self

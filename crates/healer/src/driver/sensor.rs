@@ -36,6 +36,7 @@ impl Sensor for Handle {
             ("unheard_total", self.unheard() as f64, Unit::Count),
             ("repairs", flag(!stopped), Unit::Flag),
             ("journal_up", flag(self.journal() == JournalHealth::Up), Unit::Flag),
+            ("sees", flag(state.blind_since().is_none()), Unit::Flag),
             ("loop_age", silent.as_secs_f64(), Unit::Seconds),
             ("usual_recovery", figures.times.recover.median.as_secs_f64(), Unit::Seconds),
         ] {

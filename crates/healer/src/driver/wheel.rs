@@ -147,7 +147,11 @@ impl Wheel {
                 }
                 match answer {
                     Some(answer) => drop(answer.send(taken)),
-                    None if matches!(taken, Intake::NoSuchTarget | Intake::Full) => {
+                    None if matches!(
+                        taken,
+                        Intake::NoSuchTarget | Intake::Witness | Intake::Full
+                    ) =>
+                    {
                         self.shared.not_heard();
                     }
                     None => {}

@@ -1,10 +1,12 @@
-//! The brakes: storms, the kill switch, actions that do not help, and harm.
+//! The brakes: blindness, storms, the kill switch, actions that do not help, and harm.
 
 use std::collections::HashSet;
 
 use salve_core::Name;
 
-use crate::gates::{cause, failing_together, is_calm_again, kill_switch_trips};
+use crate::gates::{
+    blindness, cause, failing_together, given_up_at, is_calm_again, kill_switch_trips,
+};
 use crate::incident::{Incident, IncidentId, Opening, Subject};
 use crate::kind::{Evidence, Kind, Severity};
 use crate::policy::Policy;
@@ -15,7 +17,8 @@ use crate::time::Time;
 type Due = Option<(Fact, String)>;
 
 pub(super) fn due(state: &State, policy: &Policy, now: Time) -> Due {
-    storms(state, policy, now)
+    sight(state, policy, now)
+        .or_else(|| storms(state, policy, now))
         .or_else(|| storm_incidents(state, now))
         .or_else(|| kill_switch(state, policy, now))
         .or_else(|| harm(state, policy, now))
@@ -23,10 +26,37 @@ pub(super) fn due(state: &State, policy: &Policy, now: Time) -> Due {
         .or_else(|| settled(state, policy, now))
 }
 
+/// Whether the healer sees, and which witnesses it believes.
+fn sight(state: &State, policy: &Policy, now: Time) -> Due {
+    let mut witnesses = state.targets().witnesses();
+    let believed = witnesses.find_map(|it| {
+        let name = it.target.name.clone();
+        if it.discredited {
+            return it.condition.is_up().then(|| (Fact::Trusted(name), "it passes".to_owned()));
+        }
+        let late = it.ill_since.is_some() && now >= given_up_at(it, policy);
+        let why = "it fails for so long that it is rather dead itself";
+        late.then(|| (Fact::Discredited(name), why.to_owned()))
+    });
+    believed.or_else(|| match (state.blind_since(), blindness(state, policy)) {
+        (None, Some((witnesses, _))) => {
+            Some((Fact::Blinded { witnesses }, "most witnesses fail".to_owned()))
+        }
+        (Some(_), None) => {
+            let until = now.after(policy.doubt.look_again);
+            Some((Fact::Sighted { until }, "most witnesses no longer fail".to_owned()))
+        }
+        _ => None,
+    })
+}
+
 fn storms(state: &State, policy: &Policy, now: Time) -> Due {
     let over = state.storms().iter().find(|storm| is_calm_again(state, policy, storm, now));
     if let Some(storm) = over {
         return Some((Fact::StormEnded(storm.scope.clone()), "nobody else has failed".to_owned()));
+    }
+    if state.is_in_doubt(now) {
+        return None;
     }
     let mut seen = HashSet::new();
     let groups = state.targets().iter().filter(|it| it.down_since.is_some());
@@ -71,6 +101,9 @@ fn kill_switch(state: &State, policy: &Policy, now: Time) -> Due {
 
 fn harm(state: &State, policy: &Policy, now: Time) -> Due {
     let Some(known) = state.harmed() else {
+        if state.is_in_doubt(now) {
+            return None;
+        }
         let harm = state.incidents().find_map(|it| harm_of(state, policy, it, now))?;
         let why = format!("{} more than elsewhere have failed since", harm.failed.len());
         return Some((Fact::Harmed(harm), why));
@@ -95,7 +128,7 @@ fn harm_of(state: &State, policy: &Policy, incident: &Incident, now: Time) -> Op
     let fell =
         |it: &Watched| it.down_since.is_some() && it.ill_since.is_some_and(|began| began > started);
     let (mut zone, mut failed, mut others, mut others_failed) = (0_u64, Vec::new(), 0, 0);
-    for watched in state.targets().iter().filter(|it| it.target.name != *target) {
+    for watched in state.targets().patients().filter(|it| it.target.name != *target) {
         let in_zone =
             near.contains(&watched.target.name) || (group.is_some() && watched.group() == group);
         if !in_zone {

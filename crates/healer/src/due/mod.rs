@@ -32,7 +32,7 @@ pub fn due(state: &State, policy: &Policy, now: Time) -> Vec<(Fact, String)> {
 
 /// Incidents for what has failed, or flaps, and has none.
 fn openings(state: &State, policy: &Policy, now: Time) -> Vec<(Fact, String)> {
-    if now < state.doubt_until {
+    if state.is_in_doubt(now) {
         return Vec::new();
     }
     let (mut ill, mut flapping) = (HashSet::new(), HashSet::new());
@@ -42,7 +42,7 @@ fn openings(state: &State, policy: &Policy, now: Time) -> Vec<(Fact, String)> {
         of_kind.extend(incident.opening.subject.target());
     }
     let calm = &policy.calm;
-    let wanted = state.targets().iter().filter_map(|watched| {
+    let wanted = state.targets().patients().filter_map(|watched| {
         let name = &watched.target.name;
         let turns = watched.turns_within(now, calm.flap_within);
         if turns >= calm.flaps && !flapping.contains(name) {

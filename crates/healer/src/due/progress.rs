@@ -34,7 +34,10 @@ pub(super) fn due(
             over(incident, symptom).or_else(|| waiting(state, policy, incident, run, now))
         }
         (Phase::Verifying, Some(run)) => verified(state, incident, run, symptom, now),
-        (Phase::Soaking, Some(run)) => soaked(policy, incident, run, symptom, now),
+        (Phase::Soaking, Some(run)) => {
+            let believed = symptom != Symptom::Present || !state.is_in_doubt(now);
+            if believed { soaked(policy, incident, run, symptom, now) } else { None }
+        }
         (Phase::Open, _) => escalated(incident)
             .or_else(|| over(incident, symptom))
             .or_else(|| nothing_left(state, policy, incident, now)),
@@ -97,7 +100,7 @@ fn verified(
     let over = now.since(*finished) >= run.plan.verify_within;
     let unusual = usually_known(state, incident, run).is_some_and(|at| now >= at);
     // What was seen across a gap, and what is due because of it, is looked at again first.
-    let late = (over || unusual) && now >= state.doubt_until;
+    let late = (over || unusual) && !state.is_in_doubt(now);
     let (verdict, why) = match symptom {
         Symptom::Gone => (Verdict::Recovered, "the symptom is gone"),
         Symptom::Present if late => (Verdict::NotRecovered, "the symptom is still there"),

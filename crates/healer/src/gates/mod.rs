@@ -1,7 +1,7 @@
 //! The gates: every reason not to act, asked in a fixed order.
 //!
 //! Each file is one family, and says what the plan would have to be refused for. All are pure. An
-//! order by a person passes those that guard against the machine's own zeal (switched off, storm,
+//! order by a person passes those that guard against the machine's own zeal (switched off, blind, storm,
 //! cool-down, flapping, escalated, kill switch, trial) and none that guard the target.
 
 mod approval;
@@ -30,6 +30,7 @@ use crate::time::Time;
 
 pub(crate) use blast::relying;
 pub(crate) use dependency::cause;
+pub(crate) use doubt::{blindness, given_up_at};
 pub(crate) use stops::kill_switch_trips;
 pub(crate) use storm::{failing_together, is_calm_again};
 pub(crate) use work::Work;

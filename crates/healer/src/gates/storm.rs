@@ -51,7 +51,7 @@ fn together(
         let suspect = suspects && it.condition == Condition::Unhealthy && just_now(it.since);
         it.down_since.is_some_and(just_now) || suspect
     };
-    let all = state.targets().iter();
+    let all = state.targets().patients();
     match scope {
         Subject::Target(_) => None,
         Subject::Group(group) => {
@@ -66,7 +66,7 @@ fn together(
                 return None;
             }
             // When none of so many is well, it is rather the watcher who is ill.
-            let known = state.targets().iter().filter(|it| it.condition.is_known()).count();
+            let known = state.targets().patients().filter(|it| it.condition.is_known()).count();
             let everybody = failing.len() == known;
             let enough = if everybody { rule.at_least } else { rule.independent };
             let enough = enough.min(rule.independent);
@@ -83,7 +83,7 @@ pub(crate) fn is_calm_again(state: &State, policy: &Policy, storm: &Storming, no
         Subject::Group(group) => it.group() == Some(group),
         _ => true,
     };
-    let last = state.targets().iter().filter(covered).filter_map(|it| it.down_since).max();
+    let last = state.targets().patients().filter(covered).filter_map(|it| it.down_since).max();
     let last = last.unwrap_or(storm.since).max(storm.since);
     now.since(last) >= policy.storm.cooldown
         && failing_together(state, policy, &storm.scope, now).is_none()

@@ -70,6 +70,16 @@ pub enum Advice {
         /// The median time that it is broken.
         recover: Duration,
     },
+    /// What an action gives for a while, such as another instance or more memory, has repaired the target again and
+    /// again, alone: give it for good.
+    MakePermanent {
+        /// With which target.
+        target: Name,
+        /// The action.
+        action: Name,
+        /// How often it has.
+        times: usize,
+    },
     /// A chain names an action that nobody has registered.
     RegisterAction(Name),
 }
@@ -137,6 +147,7 @@ pub fn advice(state: &State, policy: &Policy, now: Time) -> Vec<Advice> {
         let past: Vec<&Past> = state.past().filter(own).collect();
         advice.extend(by_itself(target, &past));
         advice.extend(late(target, &past));
+        advice.extend(too_small(policy, target, &past));
     }
     let missing = policy.missing_actions().into_iter().cloned();
     advice.extend(missing.map(Advice::RegisterAction));
@@ -178,6 +189,19 @@ fn by_itself(target: &Name, past: &[&Past]) -> Option<Advice> {
     let (by_itself, of) = (past.iter().filter(idle).count(), past.len());
     let most = of >= ENOUGH && by_itself * 2 > of;
     most.then(|| Advice::RaiseThreshold { target: target.clone(), by_itself, of })
+}
+
+/// Only where nothing else was tried is it certain what has helped.
+fn too_small(policy: &Policy, target: &Name, past: &[&Past]) -> Option<Advice> {
+    let for_a_while = policy.actions.iter().filter(|(_, meta)| meta.lasts.is_some());
+    let repaired = |by: &Name| {
+        let alone = |it: &&&Past| matches!(&*it.tried, [(action, _)] if action == by);
+        past.iter().filter(|it| it.how == Resolution::Repaired).filter(alone).count()
+    };
+    let times = for_a_while.map(|(action, _)| (repaired(action), action));
+    let (times, action) = times.max_by_key(|(times, _)| *times)?;
+    let (target, action) = (target.clone(), action.clone());
+    (times >= ENOUGH).then_some(Advice::MakePermanent { target, action, times })
 }
 
 fn late(target: &Name, past: &[&Past]) -> Option<Advice> {

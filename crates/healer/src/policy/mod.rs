@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use salve_core::{Check, ConfigError, Name, Ratio};
 use serde::{Deserialize, Serialize};
 
-pub use rules::{Amount, Approvals, Backoff, Blast, Calm, Choice, Limits, Order, Stops, Storm};
+pub use rules::{
+    Amount, Approvals, Backoff, Blast, Calm, Choice, Doubt, Limits, Order, Stops, Storm,
+};
 
 use crate::meta::ActionMeta;
 use crate::ready::ready_actions;
@@ -43,6 +45,8 @@ pub struct Policy {
     pub enforce: Ratio,
     /// How many actions in what time, and how many at once.
     pub limits: Limits,
+    /// When not to believe what is seen.
+    pub doubt: Doubt,
     /// What a group can bear.
     pub blast: Blast,
     /// When failures are one event.
@@ -82,6 +86,7 @@ impl Default for Policy {
             enabled: true,
             enforce: Ratio::ONE,
             limits: Limits::default(),
+            doubt: Doubt::default(),
             blast: Blast::default(),
             storm: Storm::default(),
             calm: Calm::default(),
@@ -142,6 +147,7 @@ impl Policy {
     /// Names the first field that is out of bounds, its value and the bound.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.limits.validate()?;
+        self.doubt.validate()?;
         self.blast.validate()?;
         self.storm.validate()?;
         self.calm.validate()?;

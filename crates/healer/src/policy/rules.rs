@@ -183,8 +183,8 @@ pub struct Calm {
     /// fails. Default 5 min; at most 24 h.
     #[serde(with = "salve_core::settings::duration")]
     pub suspicion: Duration,
-    /// How long a convicted target is left alone that was well when it was looked at once more, right before
-    /// something drastic. Default 5 s; at most 24 h.
+    /// The pause between two further looks at a convicted target, right before something drastic; and how long it is
+    /// left alone that was well then. Default 5 s; at most 24 h.
     #[serde(with = "salve_core::settings::duration")]
     pub second_look: Duration,
     /// After this time of health past attempts no longer slow a target down. Default 10 min; 1 s to
@@ -216,6 +216,35 @@ impl Calm {
         BOUNDS.duration("suspicion", self.suspicion, Duration::ZERO, DAY)?;
         BOUNDS.duration("second_look", self.second_look, Duration::ZERO, DAY)?;
         BOUNDS.duration("stable", self.stable, SECOND, DAY)
+    }
+}
+
+/// When not to believe what is seen.
+///
+/// While more than half of the witnesses fail, one failing reading of each being enough, the watcher is taken to
+/// be blind: nothing is done, no incident opens, nothing is judged. See [`Target::witness`](crate::Target::witness).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Doubt {
+    /// How long a witness may fail before it is no longer believed, so that a dead one does not stop all
+    /// healing. It is believed again once it has passed. Default 300 s, as the deadline of incidents; 1 s to 24 h.
+    #[serde(with = "salve_core::settings::duration")]
+    pub patience: Duration,
+    /// How long targets are looked at again after the watcher was blind. Default 15 s; at most 1 h.
+    #[serde(with = "salve_core::settings::duration")]
+    pub look_again: Duration,
+}
+
+impl Default for Doubt {
+    fn default() -> Self {
+        Self { patience: 5 * MINUTE, look_again: 15 * SECOND }
+    }
+}
+
+impl Doubt {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        BOUNDS.duration("patience", self.patience, SECOND, DAY)?;
+        BOUNDS.duration("look_again", self.look_again, Duration::ZERO, HOUR)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use salve_core::Name;
+use salve_core::{Name, Place};
 
 use super::{Applied, MAX_NOTES, State, refuse, remember};
 use crate::action::ActionResult;
@@ -60,12 +60,20 @@ impl State {
         if target.name.as_str().is_empty() {
             return refuse("a target has a name");
         }
+        if target.witness {
+            if target.place != Place::new() {
+                let why = "is a witness and has no group, domain or dependencies";
+                return refuse(format_args!("`{}` {why}", target.name));
+            }
+            if self.has_incident(&target.name) {
+                return refuse(format_args!("`{}` has an incident", target.name));
+            }
+        }
         self.targets.set(target.clone(), at).map_err(|cycle| cycle.to_string())
     }
 
     pub(super) fn remove_target(&mut self, name: &Name) -> Applied {
-        let about = |it: &crate::Incident| it.opening.subject.target() == Some(name);
-        if self.incidents.values().any(about) {
+        if self.has_incident(name) {
             return refuse(format_args!("`{name}` has an incident"));
         }
         if self.targets.remove(name.as_str()) {
@@ -75,7 +83,12 @@ impl State {
         }
     }
 
+    fn has_incident(&self, name: &Name) -> bool {
+        self.incidents.values().any(|it| it.opening.subject.target() == Some(name))
+    }
+
     pub(super) fn observe(&mut self, name: &Name, condition: Condition, at: Time) -> Applied {
+        let (blind, sighted) = (self.blind.is_some(), self.sighted);
         let Some(watched) = self.targets.get_mut(name.as_str()) else {
             return refuse(format_args!("there is no target `{name}`"));
         };
@@ -91,10 +104,17 @@ impl State {
         // What lies between up and down, or is not known, is neither.
         if condition.is_down() && watched.down_since.is_none() {
             watched.down_since = Some(at);
-            remember(&mut watched.turns, at, MAX_TURNS);
-        } else if condition.is_up() && watched.down_since.take().is_some() {
+            if !blind {
+                remember(&mut watched.turns, at, MAX_TURNS);
+            }
+        } else if condition.is_up()
+            && let Some(since) = watched.down_since.take()
+        {
             watched.came_up = Some(at);
-            remember(&mut watched.turns, at, MAX_TURNS);
+            // Who only seemed to go down does not flap.
+            if !blind && sighted != Some(since) {
+                remember(&mut watched.turns, at, MAX_TURNS);
+            }
         }
         Ok(())
     }
@@ -109,6 +129,43 @@ impl State {
 
     pub(super) fn doubt(&mut self, until: Time) -> Applied {
         self.doubt_until = self.doubt_until.max(until);
+        Ok(())
+    }
+
+    pub(super) fn go_blind(&mut self, at: Time) -> Applied {
+        if self.blind.is_some() {
+            return refuse("it is known that most witnesses fail");
+        }
+        self.blind = Some(at);
+        Ok(())
+    }
+
+    /// Whoever seemed to go down meanwhile does so now, if it is still down: all of them together.
+    pub(super) fn see_again(&mut self, until: Time, at: Time) -> Applied {
+        let Some(since) = self.blind.take() else {
+            return refuse("it is not known that most witnesses fail");
+        };
+        self.sighted = Some(at);
+        for watched in self.targets.iter_mut().filter(|it| it.down_since >= Some(since)) {
+            watched.down_since = Some(at);
+        }
+        self.doubt(until)
+    }
+
+    pub(super) fn discredit(&mut self, name: &Name) -> Applied {
+        self.believe(name, false)
+    }
+
+    pub(super) fn trust(&mut self, name: &Name) -> Applied {
+        self.believe(name, true)
+    }
+
+    fn believe(&mut self, name: &Name, yes: bool) -> Applied {
+        match self.targets.get_mut(name.as_str()).filter(|it| it.target.witness) {
+            Some(witness) if witness.discredited == yes => witness.discredited = !yes,
+            Some(_) => return refuse(format_args!("that is known of `{name}`")),
+            None => return refuse(format_args!("there is no witness `{name}`")),
+        }
         Ok(())
     }
 

@@ -20,10 +20,14 @@ impl State {
         if let Some(known) = self.incidents.values().find(|it| known(it)) {
             return refuse(format_args!("{} is the same", known.id()));
         }
-        if let Subject::Target(name) = &opening.subject
-            && self.targets.get(name.as_str()).is_none()
-        {
-            return refuse(format_args!("there is no target `{name}`"));
+        if let Subject::Target(name) = &opening.subject {
+            match self.targets.get(name.as_str()) {
+                None => return refuse(format_args!("there is no target `{name}`")),
+                Some(it) if it.target.witness => {
+                    return refuse(format_args!("`{name}` is a witness"));
+                }
+                Some(_) => {}
+            }
         }
         self.incidents_opened += 1;
         self.incidents.insert(opening.id, Incident::new(opening.clone(), at));

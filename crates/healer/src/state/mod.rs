@@ -63,6 +63,10 @@ pub struct State {
     pub(crate) harm: Option<Harm>,
     pub(crate) suspended: Vec<Suspension>,
     pub(crate) doubt_until: Time,
+    /// Since when most witnesses fail.
+    pub(crate) blind: Option<Time>,
+    /// When they last did no longer.
+    pub(crate) sighted: Option<Time>,
     pub(crate) changes: VecDeque<(Time, Name, Name)>,
     pub(crate) temporary: Vec<Temporary>,
     pub(crate) ledger: Ledger,
@@ -210,6 +214,10 @@ impl State {
             Fact::Observed { target, condition } => self.observe(target, *condition, at),
             Fact::ChangeSeen { target, what } => self.see_change(target, what, at),
             Fact::StoodStill { until, .. } => self.doubt(*until),
+            Fact::Blinded { .. } => self.go_blind(at),
+            Fact::Sighted { until } => self.see_again(*until, at),
+            Fact::Discredited(witness) => self.discredit(witness),
+            Fact::Trusted(witness) => self.trust(witness),
 
             Fact::Opened(opening) => self.open(opening, at),
             Fact::Raised { incident, severity, evidence } => {
@@ -351,6 +359,17 @@ impl State {
     #[must_use]
     pub const fn harmed(&self) -> Option<&Harm> {
         self.harm.as_ref()
+    }
+
+    /// Since when most witnesses fail, so that the healer does not believe what it sees.
+    #[must_use]
+    pub const fn blind_since(&self) -> Option<Time> {
+        self.blind
+    }
+
+    /// Whether what is seen now is not believed.
+    pub(crate) fn is_in_doubt(&self, now: Time) -> bool {
+        self.blind.is_some() || now < self.doubt_until
     }
 
     /// Actions that are not used for a while.

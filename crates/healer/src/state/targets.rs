@@ -49,6 +49,9 @@ pub struct Watched {
     pub blocked: Option<IncidentId>,
     /// Whether a rollback has failed.
     pub rollback_failed: bool,
+    /// Of a witness: whether it has failed for so long that it is no longer believed.
+    #[serde(default)]
+    pub discredited: bool,
     /// The highest token that an action has shown; lower ones are refused.
     pub token: u64,
     /// Who has the right to act on it.
@@ -83,6 +86,7 @@ impl Watched {
             repaired: None,
             blocked: None,
             rollback_failed: false,
+            discredited: false,
             token: 0,
             lease: None,
         }
@@ -139,6 +143,16 @@ impl Targets {
     #[must_use]
     pub const fn topology(&self) -> &Topology {
         &self.topology
+    }
+
+    /// Every target that may be repaired: all but the witnesses.
+    pub fn patients(&self) -> impl Iterator<Item = &Watched> {
+        self.iter().filter(|it| !it.target.witness)
+    }
+
+    /// What tells the healer whether it sees at all.
+    pub fn witnesses(&self) -> impl Iterator<Item = &Watched> {
+        self.iter().filter(|it| it.target.witness)
     }
 
     /// The members of a group.

@@ -32,6 +32,9 @@ struct Paper {
     killed: bool,
     harmed: bool,
     doubt: Time,
+    blind: Option<Time>,
+    sighted: Option<Time>,
+    unbelieved: HashSet<Name>,
     pauses: HashMap<Name, Scope>,
     windows: HashMap<Name, Window>,
     suspended: Vec<(Name, Kind, Time)>,
@@ -76,18 +79,36 @@ impl Paper {
                 match condition {
                     Condition::Failed if !self.down.contains_key(target) => {
                         self.down.insert(target.clone(), at);
-                        self.turns.push((at, target.clone()));
+                        if self.blind.is_none() {
+                            self.turns.push((at, target.clone()));
+                        }
                     }
-                    Condition::Healthy | Condition::Degraded
-                        if self.down.remove(target).is_some() =>
-                    {
+                    Condition::Healthy | Condition::Degraded => {
+                        let Some(since) = self.down.remove(target) else { return };
                         self.up.insert(target.clone(), at);
-                        self.turns.push((at, target.clone()));
+                        if self.blind.is_none() && self.sighted != Some(since) {
+                            self.turns.push((at, target.clone()));
+                        }
                     }
                     _ => {}
                 }
             }
             Fact::StoodStill { until, .. } => self.doubt = self.doubt.max(*until),
+            Fact::Blinded { .. } => self.blind = Some(at),
+            Fact::Discredited(name) => {
+                self.unbelieved.insert(name.clone());
+            }
+            Fact::Trusted(name) => {
+                self.unbelieved.remove(name);
+            }
+            Fact::Sighted { until } => {
+                self.doubt = self.doubt.max(*until);
+                self.sighted = Some(at);
+                let seemed = self.blind.take();
+                for since in self.down.values_mut().filter(|since| Some(**since) >= seemed) {
+                    *since = at;
+                }
+            }
             Fact::Opened(opening) => {
                 self.incidents.insert(opening.id, opening.clone());
             }
@@ -240,6 +261,12 @@ impl Paper {
         if at < self.doubt {
             fault("inv_22", "in doubt of itself".to_owned());
         }
+        if auto && (self.blind.is_some() || self.sees_no_witness()) {
+            fault("inv_22", "blind".to_owned());
+        }
+        if self.target(&plan.target).witness {
+            fault("inv_22", "at a witness".to_owned());
+        }
         self.judge_group(plan, at, policy, fault);
         self.judge_rates(plan, at, fault);
         let reduces = plan.meta.reduces_capacity || plan.meta.restarts;
@@ -301,7 +328,7 @@ impl Paper {
         let fresh = |name: &Name| {
             self.down.get(name).is_some_and(|since| at.since(*since) <= policy.storm.within)
         };
-        let roots = self.targets.iter().filter(|it| fresh(&it.name));
+        let roots = self.targets.iter().filter(|it| !it.witness && fresh(&it.name));
         let roots = roots.filter(|it| self.cause(&it.name, at, policy, 0).is_none()).count() as u64;
         if auto && drastic && roots >= policy.storm.independent {
             fault("inv_12", format!("{roots} have failed together"));
@@ -409,6 +436,16 @@ impl Paper {
         if all >= 10 && failures * 10 > all * 3 {
             fault("inv_20", format!("{failures} of {all} have failed"));
         }
+    }
+
+    /// Whether most witnesses fail, of those that are known and still believed.
+    fn sees_no_witness(&self) -> bool {
+        let asked = self.targets.iter().filter(|it| it.witness);
+        let asked = asked.filter(|it| !self.unbelieved.contains(&it.name));
+        let answers: Vec<_> = asked.map(|it| self.condition(&it.name)).collect();
+        let say = |of: &[Condition]| answers.iter().filter(|it| of.contains(it)).count();
+        let failing = say(&[Condition::Unhealthy, Condition::Failed]);
+        failing > say(&[Condition::Healthy, Condition::Degraded])
     }
 
     /// Anything that the target cannot do without and that is down or fails its checks, or was down

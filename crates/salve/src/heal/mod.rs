@@ -81,8 +81,13 @@
 //! **While it repairs**, health shows the target as recovering, and looks at once when the action has
 //! ended. A target that somebody else has put under repair is left to them.
 //!
-//! **Before it does something drastic** to a target that its check has convicted, it has that check run once
-//! more. One that passes is a finding like others, and the action waits.
+//! **Before it does something drastic** to a target that its check has convicted, it has that check run
+//! twice more, some seconds apart. One that passes is a finding like others, and the action waits.
+//!
+//! **Witnesses** ([`Setup::with_witness`]) tell it whether it sees at all: the resolver, the gateway, what another
+//! place sees. They are looked at together with the convicted. While most of them fail nothing is done and
+//! nobody is convicted; a witness that fails for five minutes is no longer believed. Have them checked at least as
+//! often as the targets.
 //!
 //! **An old journal** is pruned by [`Setup::with_pruned_sqlite`], as often as it is told to be, by whoever signs
 //! for it; otherwise it is kept for ever.
@@ -103,6 +108,8 @@ mod running;
 mod setup;
 #[cfg(feature = "tracing")]
 mod trace;
+#[cfg(feature = "sd-notify")]
+mod watchdog;
 
 pub use salve_actions::{Closure, PullLever};
 pub use salve_healer::driver::{Config, Event, Handle, JournalHealth, OpenError, Operator};

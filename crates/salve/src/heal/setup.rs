@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use salve_core::{Effector, Name, NoSuchLever};
+use salve_core::{Check as Bounds, Effector, Name, NoSuchLever, Place};
 use salve_healer::driver::{Config, Driver, OpenError, Ready};
 use salve_healer::{Action, Journal, JournalError, Lease, Policy, Strategy, Target};
 use tokio::task::JoinSet;
@@ -20,7 +20,7 @@ use super::look::Again;
 use super::pruning::Pruner;
 use super::running::{Healing, Wheel};
 use crate::StackHandle;
-use crate::health::{self, RegisterError, TargetConfig};
+use crate::health::{self, Check, RegisterError, TargetConfig};
 
 /// A healer to be. See [`heal`](crate::heal).
 #[must_use = "nothing is healed before it is started"]
@@ -102,6 +102,29 @@ impl Setup {
     pub fn with_target(mut self, target: Target) -> Self {
         self.said.insert(target.name.clone(), target);
         self
+    }
+
+    /// Has health watch a witness, by which the healer knows whether it sees at all: the resolver, the gateway, a second
+    /// place that looks. It must not stand on anything that is healed. While most witnesses fail nothing is done;
+    /// one that fails for long is no longer believed. See [`Target::witness`].
+    ///
+    /// Health counts it as not critical. One that is registered already is made a witness by
+    /// `with_target(Target::witness(name))`.
+    ///
+    /// # Errors
+    /// If the target cannot be registered, or has a group, a domain or dependencies.
+    pub fn with_witness(
+        self,
+        target: TargetConfig,
+        check: impl Check,
+    ) -> Result<Self, RegisterError> {
+        let stands_alone = target.place == Place::new();
+        let bound = "without group, domain and dependencies";
+        let placed = Bounds::room("heal").that("witness", &target.name, stands_alone, bound);
+        placed.map_err(RegisterError::Config)?;
+        let name = target.name.clone();
+        self.health.register(target.non_critical(), check)?;
+        Ok(self.with_target(Target::witness(name)))
     }
 
     /// Adds an action for every target that has none of that name of its own.
@@ -223,7 +246,15 @@ impl Setup {
         self
     }
 
-    /// Sets what is called with each turn of the loop: the place for `sd_notify`.
+    /// Tells systemd that the healer lives, from its loop and from nowhere else: under `WatchdogSec=` it restarts a
+    /// program whose healer hangs. The [tick](Config::tick) has to be shorter than a quarter of that. Whether the
+    /// program is ready (`Type=notify`) is for the program to say.
+    #[cfg(feature = "sd-notify")]
+    pub fn with_systemd_watchdog(self) -> Self {
+        self.with_watchdog(super::watchdog::systemd())
+    }
+
+    /// Sets what is called with each turn of the loop, such as another watchdog.
     pub fn with_watchdog(mut self, watchdog: impl FnMut() + Send + 'static) -> Self {
         self.watchdog = Some(Box::new(watchdog));
         self

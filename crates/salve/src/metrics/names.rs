@@ -127,6 +127,7 @@ figures! {
     "rules_asking" => "salve_rules_asking", Count, "Rules that ask for a worse level of service.";
     "rules_unknown" => "salve_rules_unknown", Count, "Rules whose reading was not there.";
     "scale" => "salve_scale_ratio", Ratio, "The share of its rate that is let through.";
+    "sees" => "salve_sees", Flag, "Whether the healer believes what it sees: most witnesses do not fail.";
     "served_failed_total" => "salve_served_failed_total", Count, "Kept answers served after a failure.";
     "served_fresh_total" => "salve_served_fresh_total", Count, "Fresh answers served without asking.";
     "served_held_total" => "salve_served_held_total", Count, "Kept answers served because an operator said so.";

@@ -6,8 +6,9 @@ use std::time::Duration;
 use salve_core::Name;
 use salve_healer::policy::Order;
 use salve_healer::{
-    ActionResult, Captured, Condition, Fact, HoldReason, Intake, Kind, Next, Plan, PlanId, Policy,
-    Record, Report, Severity, State, Target, Time, Wall, Who, decide_beside, due, intake,
+    ActionResult, Captured, Condition, Fact, HoldReason, Intake, Kind, Looked, Looks, Next, Plan,
+    PlanId, Policy, Record, Report, Severity, State, Target, Time, Wall, Who, decide_beside, due,
+    intake, may_start,
 };
 
 use super::{Luggage, Player, Wish};
@@ -15,7 +16,7 @@ use crate::catalogue;
 use crate::dice::{About, luck};
 use crate::scenario::{Scenario, Signal};
 use crate::truth::World;
-use crate::watch::Told;
+use crate::watch::{Told, sees_witness};
 
 /// More steps at one instant than anything sensible takes.
 const MANY: usize = 20_000;
@@ -34,11 +35,18 @@ pub struct Engine {
     /// Whether anything has happened since it had nothing to do.
     stirred: bool,
     wake: u64,
-    /// Who was well when it was looked at once more at this second, of those that are convicted.
-    well: Vec<bool>,
-    /// Plans whose target was, and when it is looked at again.
+    /// What a look at each of those that are convicted would say at this second.
+    looks: Vec<Option<bool>>,
+    /// And one at the witness.
+    witness: Option<bool>,
+    /// Plans whose target is looked at again, when, and what was seen until now.
+    looking: HashMap<PlanId, (u64, Looks)>,
+    /// Plans whose target was well, and when they are thought of again.
     spared: HashMap<PlanId, u64>,
 }
+
+/// What whoever sees anybody sees.
+const WITNESS: &str = "witness";
 
 impl Engine {
     /// With the default rules and the ready chains.
@@ -77,14 +85,17 @@ impl Engine {
             records: Vec::new(),
             rng: fastrand::Rng::with_seed(scenario.seed),
             numbers,
-            well: vec![false; targets.len()],
+            looks: vec![None; targets.len()],
+            witness: None,
+            looking: HashMap::new(),
             spared: HashMap::new(),
             targets: targets.clone(),
             stirred: true,
             wake: 0,
         };
         engine.tell(0, Fact::Started { healer: "gym".into() });
-        targets.into_iter().for_each(|target| engine.tell(0, Fact::TargetSet(target)));
+        let all = targets.into_iter().chain([Target::witness(WITNESS)]);
+        all.for_each(|target| engine.tell(0, Fact::TargetSet(target)));
         engine
     }
 
@@ -124,11 +135,49 @@ impl Engine {
         }
     }
 
-    /// As its driver does with what is well at the second look.
-    fn spare(&mut self, now: u64, plan: &Plan) {
-        let again = now + self.policy.calm.second_look.as_secs();
-        self.spared.insert(plan.id, again);
-        let reason = HoldReason::LooksWell { until: time(again) };
+    /// Looks at the target of a plan, as its driver does: whether it may begin now.
+    fn looks_ill(&mut self, now: u64, plan: &Plan, mut looks: Looks) -> bool {
+        let target = self.looks[self.numbers[&plan.target]];
+        let believed = self.state.targets().witnesses().filter(|it| !it.discredited);
+        let witnesses: Vec<_> = believed.map(|_| self.witness).collect();
+        let until = time(now + self.policy.calm.second_look.as_secs());
+        match looks.take(target, &witnesses, &self.policy.calm) {
+            Looked::Ill => return true,
+            Looked::Well => self.spare(now, plan, HoldReason::LooksWell { until }),
+            Looked::Blind => {
+                let witnesses = vec![WITNESS.into()];
+                self.spare(now, plan, HoldReason::Blind { witnesses, until });
+            }
+            Looked::Again(pause) => {
+                self.looking.insert(plan.id, (now + pause.as_secs(), looks));
+            }
+        }
+        false
+    }
+
+    /// Plans whose target is to be looked at again now: they begin, wait on, or are left alone.
+    fn look_again(&mut self, now: u64) -> Vec<Wish> {
+        let due =
+            |(id, (at, looks)): (&PlanId, &(u64, Looks))| (*at <= now).then_some((*id, *looks));
+        let mut due: Vec<_> = self.looking.iter().filter_map(due).collect();
+        due.sort_by_key(|(id, _)| *id);
+        let mut wishes = Vec::new();
+        for (id, looks) in due {
+            self.looking.remove(&id);
+            let plan = self.state.incident_of(id).and_then(|it| it.plan()).cloned();
+            let Some(plan) = plan else { continue };
+            self.stirred = true;
+            if self.looks_ill(now, &plan, looks)
+                && may_start(&self.state, &self.policy, time(now), id).is_ok()
+            {
+                wishes.push(self.begin(now, &plan));
+            }
+        }
+        wishes
+    }
+
+    fn spare(&mut self, now: u64, plan: &Plan, reason: HoldReason) {
+        self.spared.insert(plan.id, now + self.policy.calm.second_look.as_secs());
         let known = self.state.incident(plan.incident).and_then(|it| it.hold.as_ref());
         if !known.is_some_and(|known| known.is_like(&reason)) {
             self.tell(now, Fact::Held { incident: plan.incident, reason });
@@ -137,20 +186,23 @@ impl Engine {
 
     fn start(&mut self, now: u64, id: PlanId) -> Option<Wish> {
         let incident = self.state.incident_of(id)?;
-        let plan = incident.plan()?.clone();
-        if incident.wants_second_look() && self.well[self.numbers[&plan.target]] {
-            self.spare(now, &plan);
+        let (plan, looks) = (incident.plan()?.clone(), Looks::before(incident));
+        if looks.is_some_and(|looks| !self.looks_ill(now, &plan, looks)) {
             return None;
         }
+        Some(self.begin(now, &plan))
+    }
+
+    fn begin(&mut self, now: u64, plan: &Plan) -> Wish {
         let token = self.state.totals().started + 1;
         let (digest, before) = (plan.digest(), Captured::default());
-        self.tell(now, Fact::ActionStarted { plan: id, digest, token, before });
-        Some(Wish::Start {
-            plan: id,
+        self.tell(now, Fact::ActionStarted { plan: plan.id, digest, token, before });
+        Wish::Start {
+            plan: plan.id,
             target: self.numbers[&plan.target],
             action: plan.action.to_string(),
             timeout: plan.timeout.as_secs().max(1),
-        })
+        }
     }
 }
 
@@ -164,6 +216,10 @@ impl Player for Engine {
             match told {
                 Told::Condition(target, condition) => {
                     let (target, condition) = (self.name(*target), *condition);
+                    self.tell(now, Fact::Observed { target, condition });
+                }
+                Told::Witness(condition) => {
+                    let (target, condition) = (WITNESS.into(), *condition);
                     self.tell(now, Fact::Observed { target, condition });
                 }
                 Told::Gauge(target, kind, over) => {
@@ -191,17 +247,18 @@ impl Player for Engine {
         }
     }
 
-    /// Readings of the convicted, as right as any others, for those that are about to be restarted.
+    /// Readings of the convicted and of the witness, as right as any others, for those that are about to be restarted.
     fn look(&mut self, world: &World<'_>) {
         let scenario = world.scenario;
-        for (target, watched) in self.state.targets().iter().enumerate() {
-            self.well[target] = watched.condition == Condition::Failed && {
-                let of = [target as u64, world.now(), 0];
-                let lost = luck(scenario.seed, About::Again, of) < scenario.lost;
-                let wrong = luck(scenario.seed, About::Again, [of[0], of[1], 1]) < scenario.wrong;
-                !lost && world.shows(target, &Signal::Probe) == wrong
-            };
+        let targets = self.state.targets().patients().enumerate();
+        for (target, _) in targets.filter(|(_, it)| it.condition == Condition::Failed) {
+            let of = [target as u64, world.now(), 0];
+            let lost = luck(scenario.seed, About::Again, of) < scenario.lost;
+            let wrong = luck(scenario.seed, About::Again, [of[0], of[1], 1]) < scenario.wrong;
+            let well = world.shows(target, &Signal::Probe) == wrong;
+            self.looks[target] = (!lost).then_some(well);
         }
+        self.witness = sees_witness(world, About::Again, About::WrongAgain, 2);
     }
 
     fn finished(&mut self, now: u64, plan: PlanId, result: &ActionResult) {
@@ -218,7 +275,7 @@ impl Player for Engine {
         if !self.stirred && !slow && now < self.wake {
             return Vec::new();
         }
-        let mut wishes = Vec::new();
+        let mut wishes = self.look_again(now);
         self.spared.retain(|_, until| now < *until);
         for _ in 0..MANY {
             let facts = due(&self.state, &self.policy, time(now));
@@ -226,7 +283,7 @@ impl Player for Engine {
                 facts.into_iter().for_each(|(fact, _)| self.tell(now, fact));
                 continue;
             }
-            let spared = |plan| self.spared.contains_key(&plan);
+            let spared = |plan| self.spared.contains_key(&plan) || self.looking.contains_key(&plan);
             let (state, policy, at) = (&self.state, &self.policy, time(now));
             let decision = decide_beside(state, policy, at, &mut self.rng, spared);
             let news: Vec<_> = decision.news(&self.state).cloned().collect();
@@ -238,7 +295,8 @@ impl Player for Engine {
                     self.stirred = false;
                     let wake = decision.wake().map(|at| at.as_nanos().div_ceil(1_000_000_000));
                     let wake = wake.map_or(u64::MAX, |at| at.saturating_sub(1));
-                    self.wake = self.spared.values().copied().fold(wake, u64::min);
+                    let looks = self.looking.values().map(|(at, _)| *at);
+                    self.wake = self.spared.values().copied().chain(looks).fold(wake, u64::min);
                     return wishes;
                 }
                 Some(Next::Plan(plan)) => self.tell(now, Fact::Planned(plan)),
