@@ -238,9 +238,7 @@ pub(crate) const SHIPPED: &[Entry] = &[
     Entry {
         name: "A + salve Gradient2 + ladder",
         source: "crates/bulkhead, crates/degradation",
-        make: Make::Each(|s| {
-            assembled(s, Ladder::around(Limit::new(Algorithm::gradient2())))
-        }),
+        make: Make::Each(|s| assembled(s, Ladder::around(Limit::new(Algorithm::gradient2())))),
     },
     entry("A + salve Baseline", |s| assembled(s, Limit::new(Algorithm::baseline()))),
     entry("A + salve AIMD", |s| assembled(s, Limit::new(Algorithm::aimd()))),
