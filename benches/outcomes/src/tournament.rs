@@ -143,6 +143,27 @@ mod tests {
         ours_is_not_below(&ours, &row("A + salve Gradient2", &further), &further);
     }
 
+    /// The engines of `salve-hedge` and `salve-degradation` are at work, and reach what is told.
+    #[test]
+    fn hedges_and_ladders_that_ship_do_what_the_page_says() {
+        let scenarios = ["S07", "S15", "S16"];
+        let [hedge, both, ladder, limit] = [
+            "salve hedge",
+            "salve retry, budget, hedge",
+            "A + salve Gradient2 + ladder",
+            "A + salve Gradient2",
+        ]
+        .map(|name| row(name, &scenarios));
+        for row in [&hedge, &both, &ladder] {
+            is_as_told(row, &scenarios);
+        }
+        let alone = row("salve retry, budget", &scenarios);
+        let copies = |row: &Row| row.scores[1].amplification;
+        assert!(copies(&both) > copies(&alone) + 0.01 && copies(&both) < copies(&alone) + 0.2);
+        let (with, without) = (ladder.scores[2], limit.scores[2]);
+        assert!(with.critical > without.critical + 0.1, "{with:?} {without:?}");
+    }
+
     fn ours_is_not_below(ours: &Row, other: &Row, scenarios: &[&str]) {
         for ((ours, it), id) in ours.scores.iter().zip(&other.scores).zip(scenarios) {
             let (ours, it) = (ours.score, it.score);

@@ -16,6 +16,10 @@ pub(crate) struct Worth {
 
 impl Worth {
     const EVERY: Duration = Duration::from_millis(100);
+    /// How far the cut moves in a look at most.
+    const STEP: f64 = 0.3;
+    /// How far it comes back where room is scarce: what is let in may find none.
+    const CAREFUL: f64 = 0.1;
 
     /// The share of a class that is let in.
     pub(crate) fn share(&self, class: Class) -> f64 {
@@ -36,8 +40,7 @@ impl Worth {
         self.level <= 0.0
     }
 
-    pub(crate) fn admits(&mut self, class: Class, now: Moment, rng: &mut fastrand::Rng) -> bool {
-        self.look(now);
+    pub(crate) fn admits(&mut self, class: Class, rng: &mut fastrand::Rng) -> bool {
         let share = self.share(class);
         share >= 1.0 || rng.f64() < share
     }
@@ -52,16 +55,22 @@ impl Worth {
         }
     }
 
-    fn look(&mut self, now: Moment) {
-        if now < self.next_look {
-            return;
-        }
+    /// Whether it is time to look again.
+    pub(crate) fn is_due(&self, now: Moment) -> bool {
+        now >= self.next_look
+    }
+
+    /// Moves the cut. Where much of the room is free, what was shed comes back as quickly as it went.
+    #[cold]
+    pub(crate) fn look(&mut self, is_free: bool, now: Moment) {
         self.next_look = now.after(Self::EVERY);
         let all = f64::from(self.pressed + self.passed);
         let step = if self.pressed > 0 {
-            0.3 * (f64::from(self.pressed) / all.max(1.0) * 4.0).min(1.0)
+            Self::STEP * (f64::from(self.pressed) / all.max(1.0) * 4.0).min(1.0)
+        } else if is_free {
+            -Self::STEP
         } else {
-            -0.1
+            -Self::CAREFUL
         };
         self.level = (self.level + step).clamp(0.0, 1.95);
         self.pressed = 0;
@@ -78,7 +87,8 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         for look in from..from + looks {
             (0..10).for_each(|_| worth.note(class, turned_away));
-            worth.admits(class, Moment::from_nanos((look + 1) * 100_000_000), &mut rng);
+            worth.look(false, Moment::from_nanos((look + 1) * 100_000_000));
+            worth.admits(class, &mut rng);
         }
         from + looks
     }
@@ -97,5 +107,19 @@ mod tests {
         assert!(worth.share(Class::Sheddable) < 0.2);
         press(&mut worth, next, 10, Class::Critical, false);
         assert!(worth.is_calm());
+    }
+
+    #[test]
+    fn what_was_shed_is_back_in_no_time_where_there_is_room() {
+        let looks = |is_free: bool| {
+            let mut worth = Worth::default();
+            press(&mut worth, 0, 20, Class::Critical, true);
+            let look = |look: &u64| {
+                worth.look(is_free, Moment::from_nanos((20 + look) * 100_000_000));
+                worth.is_calm()
+            };
+            (1..).find(look)
+        };
+        assert_eq!((looks(true), looks(false)), (Some(7), Some(20)));
     }
 }

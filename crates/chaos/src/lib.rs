@@ -61,7 +61,7 @@
 //! bodies and reads headers; `serde` and `json` stand for settings and reports in files.
 //!
 //! **Experiments** ([`experiment`]) are one at a time in the process unless every [`Lab`](experiment::Lab) that runs one bears
-//! more. One may have several targets; all are armed together, and each is proved taken back. What strikes calls is compared
+//! more, and on the machine where labs name [a file](experiment::LabConfig::machine) whose lock says so. One may have several targets; all are armed together, and each is proved taken back. What strikes calls is compared
 //! with a control group; what is no call, a process or a clock, is judged by readings alone. There is a
 //! [ready one](experiment::Ready) for every kind of fault.
 //!

@@ -108,6 +108,9 @@ fn every_ready_experiment_can_be_written_down() {
     let lab = "enabled = true\nallowed = [\"hang\"]\nsilence = \"10s\"";
     let expected = LabConfig::default().with_enabled(true).with_allowed([Kind::Hang]);
     assert_eq!(read(lab), Ok(expected.with_silence(10 * SECOND)));
+    let on_machine = LabConfig::default().with_machine("/run/shop/experiments.lock");
+    assert_eq!(read(r#"machine = "/run/shop/experiments.lock""#).as_ref(), Ok(&on_machine));
+    assert_eq!(read(&toml::to_string(&on_machine).unwrap()), Ok(on_machine));
     assert_eq!(read(""), Ok(LabConfig::default()));
 }
 

@@ -65,6 +65,7 @@
 
 mod cells;
 mod config;
+pub mod engine;
 mod event;
 mod flag;
 pub mod future;

@@ -80,6 +80,7 @@
 
 mod config;
 mod copies;
+pub mod engine;
 mod event;
 pub mod future;
 mod handle;

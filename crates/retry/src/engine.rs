@@ -100,3 +100,17 @@ impl Engine {
         call.request = if affordable && follows { Held::Yes } else { Held::Skipped };
     }
 }
+
+impl Call {
+    /// How many attempts may still follow: what a policy within this one may use.
+    #[must_use]
+    pub fn attempts_left(&self) -> u32 {
+        self.attempts.left_within(None)
+    }
+
+    /// Counts attempts that a policy within this one has made beside the present one, such as a
+    /// hedge's copies.
+    pub const fn used_within(&mut self, attempts: u32) {
+        self.attempts.note_used_within(attempts);
+    }
+}

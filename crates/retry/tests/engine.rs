@@ -44,6 +44,18 @@ fn attempts_and_the_deadline_end_a_call() {
 }
 
 #[test]
+fn what_is_attempted_within_an_attempt_counts_as_one() {
+    let mut engine = engine(&steady(4), None);
+    let mut call = engine.begin(Moment::MAX, at(0));
+    assert_eq!(call.attempts_left(), 3);
+    call.used_within(2);
+    assert_eq!(call.attempts_left(), 1);
+    assert_eq!(fails(&mut engine, &mut call, 1), Some(10 * MS));
+    assert_eq!(call.attempts_left(), 0);
+    assert_eq!(fails(&mut engine, &mut call, 20), None, "four were made");
+}
+
+#[test]
 fn what_must_not_be_repeated_is_not_and_advice_is_heard() {
     let mut engine = engine(&steady(9), None);
     let mut call = engine.begin(Moment::MAX, at(0));

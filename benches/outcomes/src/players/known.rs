@@ -2,9 +2,10 @@
 
 use super::breakers::Breaker;
 use super::budgets::{Aws, Bucket, Budget, Grpc, Leaky, Unlimited};
+use super::copies::Hedge;
 use super::limits::{Aimd, Envoy, Gradient2, Limit, Vegas};
 use super::routing::{InTurn, LeastLoaded};
-use super::stack::{Gate, Hedge, Retries, Stack};
+use super::stack::{Gate, Retries, Stack};
 use super::throttles::{AwsRate, Throttle};
 use crate::player::{Entry, Make, Player};
 use crate::scenario::Scenario;
@@ -72,7 +73,7 @@ pub(crate) const KNOWN: &[Entry] = &[
         Box::new(aws(s).gate(AwsRate::new()))
     }),
     entry("hedging only", "Dean and Barroso, The tail at scale", |s| {
-        Box::new(plain(s).hedge(Hedge::new()))
+        Box::new(plain(s).copies(Hedge::new()))
     }),
     entry("SRE adaptive throttling", "Google SRE book, chapter 21: K = 2, 2 min", |s| {
         Box::new(plain(s).gate(Throttle::sre()))

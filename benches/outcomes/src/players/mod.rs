@@ -2,7 +2,9 @@
 
 mod breakers;
 mod budgets;
+mod copies;
 mod known;
+mod ladders;
 mod limits;
 mod ours;
 mod routing;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use rand::RngExt;
 use salve_adaptive::{Act, Ask, CallId, Config, Controller, Ended as How, Part};
-use salve_core::{Class as SalveClass, Moment};
+use salve_core::Moment;
 
-use crate::model::{AttemptId, Class, Outcome, Request, RequestId};
+use super::shipped::salve_class;
+use crate::model::{AttemptId, Outcome, Request, RequestId};
 use crate::player::{Desk, Ended, Entry, Make, Player};
 use crate::time::{Micros, SECOND};
 
@@ -59,7 +60,7 @@ pub(super) fn moment(at: Micros) -> Moment {
     Moment::from_nanos((at + SECOND * 1_000) * 1_000)
 }
 
-fn micros(at: Moment) -> Micros {
+pub(super) fn micros(at: Moment) -> Micros {
     at.as_nanos() / 1_000 - SECOND * 1_000
 }
 
@@ -113,13 +114,8 @@ impl Player for Ours {
             let config = config.with_replicas(addresses);
             Controller::new(&config, rng.random()).expect("settings within bounds")
         });
-        let class = match request.class {
-            Class::Critical => SalveClass::Critical,
-            Class::Normal => SalveClass::Normal,
-            Class::Sheddable => SalveClass::Sheddable,
-        };
         let ask = Ask {
-            class,
+            class: salve_class(request.class),
             scope: Some(u64::from(request.shard)),
             deadline: moment(request.deadline),
             repeatable: request.is_repeatable,

@@ -12,13 +12,23 @@ use salve_core::{Budget, FailureKind, RetryAdvice};
 use salve_retry::Config as RetryConfig;
 use salve_retry::engine::{Call, Engine as RetryEngine};
 
+use super::copies;
 use super::known::{assembled, plain};
+use super::ladders::Ladder;
 use super::ours::moment;
 use super::stack::{Gate, Repeat};
 use crate::model::{Class, Outcome, Request, RequestId};
 use crate::player::{Ended, Entry, Make};
 use crate::scenario::Scenario;
 use crate::time::Micros;
+
+pub(super) const fn salve_class(class: Class) -> salve_core::Class {
+    match class {
+        Class::Critical => salve_core::Class::Critical,
+        Class::Normal => salve_core::Class::Normal,
+        Class::Sheddable => salve_core::Class::Sheddable,
+    }
+}
 
 /// Admits while less is under way than a bulkhead's limit.
 struct Limit {
@@ -110,15 +120,23 @@ impl Gate for Breaker {
 /// budget of 20 % of the calls and 10 retries a second.
 #[derive(Default)]
 struct Shipped {
+    budget: Budget,
     engine: Option<RetryEngine>,
     calls: HashMap<RequestId, Call>,
+}
+
+impl Shipped {
+    /// Retries that pay from a budget that others may pay from, too.
+    fn with(budget: Budget) -> Self {
+        Self { budget, ..Self::default() }
+    }
 }
 
 impl Repeat for Shipped {
     fn started(&mut self, request: &Request, now: Micros, rng: &mut Pcg64Mcg) {
         let engine = self.engine.get_or_insert_with(|| {
-            let (config, budget) = (RetryConfig::default(), Budget::default());
-            RetryEngine::new(&config, Some(budget), rng.random()).expect("settings within bounds")
+            let (config, budget) = (RetryConfig::default(), Some(self.budget.clone()));
+            RetryEngine::new(&config, budget, rng.random()).expect("settings within bounds")
         });
         self.calls.insert(request.id, engine.begin(moment(request.deadline), moment(now)));
     }
@@ -158,6 +176,16 @@ impl Repeat for Shipped {
         }
     }
 
+    fn left(&self, request: RequestId) -> Option<u32> {
+        self.calls.get(&request).map(Call::attempts_left)
+    }
+
+    fn copied(&mut self, request: RequestId) {
+        if let Some(call) = self.calls.get_mut(&request) {
+            call.used_within(1);
+        }
+    }
+
     fn over(&mut self, request: RequestId) {
         self.calls.remove(&request);
     }
@@ -167,8 +195,8 @@ const fn entry(name: &'static str, make: fn(&Scenario) -> Box<dyn crate::player:
     Entry { name, source: "crates/bulkhead", make: Make::Each(make) }
 }
 
-/// The breaker and the budget by their defaults, and each of the algorithms in the best stack that can
-/// be assembled around a limit.
+/// Breaker, retries and hedges by their defaults, and each of the algorithms in the best stack that
+/// can be assembled around a limit, the default one also under a degradation ladder.
 pub(crate) const SHIPPED: &[Entry] = &[
     Entry {
         name: "salve retry, budget",
@@ -190,6 +218,27 @@ pub(crate) const SHIPPED: &[Entry] = &[
             let stack = plain(s).retries(Shipped::default()).without_limit();
             Box::new(stack.gate(Breaker::new(Config::quick("breaker"))))
         }),
+    },
+    Entry {
+        name: "salve hedge",
+        source: "crates/hedge, crates/core",
+        make: Make::Each(|s| {
+            Box::new(plain(s).copies(copies::Shipped::new(Budget::default())).without_limit())
+        }),
+    },
+    Entry {
+        name: "salve retry, budget, hedge",
+        source: "crates/retry, crates/hedge, crates/core: one budget for both",
+        make: Make::Each(|s| {
+            let budget = Budget::default();
+            let stack = plain(s).retries(Shipped::with(budget.clone()));
+            Box::new(stack.copies(copies::Shipped::new(budget)).without_limit())
+        }),
+    },
+    Entry {
+        name: "A + salve Gradient2 + ladder",
+        source: "crates/bulkhead, crates/degradation",
+        make: Make::Each(|s| assembled(s, Ladder::around(Limit::new(Algorithm::gradient2())))),
     },
     entry("A + salve Baseline", |s| assembled(s, Limit::new(Algorithm::baseline()))),
     entry("A + salve AIMD", |s| assembled(s, Limit::new(Algorithm::aimd()))),

@@ -6,8 +6,9 @@ use rand::RngExt;
 use rand_pcg::Pcg64Mcg;
 
 use super::budgets::Budget;
+use super::copies::Copying;
 use super::routing::Router;
-use crate::model::{Class, Outcome, Request, RequestId};
+use crate::model::{AttemptId, Class, Outcome, Request, RequestId};
 use crate::player::{Desk, Ended, Player};
 use crate::scenario::Scenario;
 use crate::time::Micros;
@@ -45,6 +46,14 @@ pub(crate) trait Repeat {
 
     /// The attempt begins that was waited for.
     fn attempted(&mut self, _request: RequestId, _now: Micros) {}
+
+    /// How many attempts may follow, where that is counted.
+    fn left(&self, _request: RequestId) -> Option<u32> {
+        None
+    }
+
+    /// An attempt was made beside the present one.
+    fn copied(&mut self, _request: RequestId) {}
 
     /// Nothing more is asked about a request.
     fn over(&mut self, _request: RequestId) {}
@@ -94,42 +103,11 @@ impl Repeat for Retries {
     }
 }
 
-/// When a second copy is sent.
-pub(crate) struct Hedge {
-    latencies: Vec<Micros>,
-    next: usize,
-    delay: Option<Micros>,
-}
-
-impl Hedge {
-    /// How many of the last latencies decide.
-    const SAMPLES: usize = 200;
-
-    /// After the time in which 95 of 100 answers came lately.
-    pub(crate) const fn new() -> Self {
-        Self { latencies: Vec::new(), next: 0, delay: None }
-    }
-
-    fn note(&mut self, took: Micros) {
-        if self.latencies.len() < Self::SAMPLES {
-            self.latencies.push(took);
-        } else {
-            self.latencies[self.next] = took;
-        }
-        self.next = (self.next + 1) % Self::SAMPLES;
-        if self.next.is_multiple_of(20) && self.latencies.len() >= 20 {
-            let mut sorted = self.latencies.clone();
-            sorted.sort_unstable();
-            self.delay = sorted.get(sorted.len() * 95 / 100).copied();
-        }
-    }
-}
-
 /// The policy of one client.
 pub(crate) struct Stack {
     gates: Vec<Box<dyn Gate>>,
     retries: Option<Box<dyn Repeat>>,
-    hedge: Option<Hedge>,
+    copies: Option<Box<dyn Copying>>,
     router: Box<dyn Router>,
     limit: Option<Micros>,
     /// Whether it also repeats what may not be repeated.
@@ -144,12 +122,14 @@ struct Call {
     /// Whether a retry is waited for.
     waits: bool,
     hedged: bool,
+    /// The latest attempt that is no copy.
+    original: Option<AttemptId>,
     last: Option<u32>,
 }
 
 /// The lowest bit of a token says what a client was woken for.
 const FOR_RETRY: u64 = 0;
-const FOR_HEDGE: u64 = 1;
+const FOR_COPY: u64 = 1;
 
 impl Stack {
     /// One attempt, round robin, with the attempt limit of conventional stacks.
@@ -157,7 +137,7 @@ impl Stack {
         Self {
             gates: Vec::new(),
             retries: None,
-            hedge: None,
+            copies: None,
             router,
             limit: Some(scenario.attempt_timeout),
             is_blind: false,
@@ -175,8 +155,8 @@ impl Stack {
         self
     }
 
-    pub(crate) fn hedge(mut self, hedge: Hedge) -> Self {
-        self.hedge = Some(hedge);
+    pub(crate) fn copies(mut self, copies: impl Copying + 'static) -> Self {
+        self.copies = Some(Box::new(copies));
         self
     }
 
@@ -196,24 +176,53 @@ impl Stack {
         self
     }
 
-    /// Makes an attempt, unless a gate refuses it.
+    /// Makes an attempt that is no copy, unless a gate refuses it.
     fn attempt(&mut self, request: RequestId, desk: &mut Desk<'_>) -> bool {
+        let Some(original) = self.send(request, desk) else { return false };
+        if let Some(call) = self.calls.get_mut(&request) {
+            (call.original, call.hedged) = (Some(original), false);
+        }
+        let left = self.retries.as_ref().and_then(|retries| retries.left(request));
+        let (now, copies) = (desk.now(), self.copies.as_mut());
+        if let Some(at) = copies.and_then(|it| it.began(desk.request(request), left, now)) {
+            desk.wake_at(at, (u64::from(request) << 1) | FOR_COPY);
+        }
+        true
+    }
+
+    /// Sends a copy of the attempt that is under way, if one is due.
+    fn copy(&mut self, request: RequestId, desk: &mut Desk<'_>) {
+        let left = self.retries.as_ref().and_then(|retries| retries.left(request));
+        let (Some(call), Some(copies)) = (self.calls.get_mut(&request), &mut self.copies) else {
+            return;
+        };
+        if call.hedged || call.under_way != 1 || !copies.sends(request, left, desk.now()) {
+            return;
+        }
+        call.hedged = true;
+        if let Some(retries) = &mut self.retries {
+            retries.copied(request);
+        }
+        self.send(request, desk);
+    }
+
+    /// Sends an attempt, unless a gate refuses it.
+    fn send(&mut self, request: RequestId, desk: &mut Desk<'_>) -> Option<AttemptId> {
         let (now, class) = (desk.now(), desk.request(request).class);
         if !self.gates.iter_mut().all(|gate| gate.admits(class, now, desk.rng)) {
-            return false;
+            return None;
         }
         for gate in &mut self.gates {
             gate.sent(class, now);
         }
-        let Some(call) = self.calls.get_mut(&request) else { return false };
+        let call = self.calls.get_mut(&request)?;
         let dependency = desk.request(request).dependency;
         let addresses = desk.addresses();
         let address = self.router.choose(dependency, addresses, call.last, now, desk.rng);
         call.made += 1;
         call.under_way += 1;
         call.last = Some(address);
-        desk.send(request, address, self.limit);
-        true
+        Some(desk.send(request, address, self.limit))
     }
 
     /// Whether another attempt does no harm, after one that ended like this.
@@ -241,6 +250,9 @@ impl Stack {
         if let Some(retries) = &mut self.retries {
             retries.over(request);
         }
+        if let Some(copies) = &mut self.copies {
+            copies.over(request);
+        }
     }
 }
 
@@ -253,12 +265,6 @@ impl Player for Stack {
         if !self.attempt(request.id, desk) {
             self.forget(request.id);
             desk.reject(request.id);
-            return;
-        }
-        if let Some(delay) = self.hedge.as_ref().and_then(|hedge| hedge.delay)
-            && request.is_repeatable
-        {
-            desk.wake_at(desk.now() + delay, (u64::from(request.id) << 1) | FOR_HEDGE);
         }
     }
 
@@ -268,11 +274,10 @@ impl Player for Stack {
             gate.ended(end, now);
         }
         self.router.ended(end, now);
-        // What timed out would have taken longer still; left out, it would make calls look quick.
-        if let Some(hedge) = &mut self.hedge
-            && matches!(end.outcome, Outcome::Success | Outcome::TimedOut)
-        {
-            hedge.note(end.took);
+        if let Some(copies) = &mut self.copies {
+            let call = self.calls.get(&end.request);
+            let original = call.and_then(|call| call.original);
+            copies.ended(end, original != Some(end.attempt), now);
         }
         let Some(call) = self.calls.get_mut(&end.request) else { return };
         call.under_way -= 1;
@@ -313,14 +318,10 @@ impl Player for Stack {
 
     fn woken(&mut self, token: u64, desk: &mut Desk<'_>) {
         let request = (token >> 1) as RequestId;
-        let Some(call) = self.calls.get_mut(&request) else { return };
-        if token & 1 == FOR_HEDGE {
-            if !call.hedged && call.under_way == 1 {
-                call.hedged = true;
-                self.attempt(request, desk);
-            }
-            return;
+        if token & 1 == FOR_COPY {
+            return self.copy(request, desk);
         }
+        let Some(call) = self.calls.get_mut(&request) else { return };
         call.waits = false;
         if let Some(retries) = &mut self.retries {
             retries.attempted(request, desk.now());

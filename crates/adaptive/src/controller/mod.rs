@@ -10,7 +10,7 @@ mod waiting;
 
 use std::collections::VecDeque;
 
-use salve_core::{ConfigError, Moment, Reason};
+use salve_core::{Class, ConfigError, Moment, Reason};
 use slotmap::{DefaultKey, SlotMap};
 
 use crate::call::{Act, Ask, Attempt, AttemptId, Call, CallId, Ended, Place};
@@ -162,8 +162,7 @@ impl Controller {
         if !self.parts.has(Part::Scopes) {
             ask.scope = None;
         }
-        let shed =
-            self.parts.has(Part::Classes) && !self.worth.admits(ask.class, now, &mut self.rng);
+        let shed = self.parts.has(Part::Classes) && self.sheds(ask.class, now);
         self.limit.set_shed(self.worth.shed());
         let patience = ask.deadline.since(now).mul_f64(self.patience_of(ask));
         let call = self.calls.insert(Call {
@@ -279,6 +278,18 @@ impl Controller {
         let counted = self.counted();
         let admits = !self.parts.has(Part::Limit) || self.limit.admits(counted);
         admits && self.is_below_ceiling()
+    }
+
+    fn sheds(&mut self, class: Class, now: Moment) -> bool {
+        if self.worth.is_due(now) {
+            self.worth.look(self.is_half_free(), now);
+        }
+        !self.worth.admits(class, &mut self.rng)
+    }
+
+    /// Whether less than half of the room is taken, and nobody waits for it.
+    fn is_half_free(&self) -> bool {
+        self.lines.is_empty() && 2.0 * f64::from(self.counted()) <= self.limit.get()
     }
 
     const fn is_below_ceiling(&self) -> bool {

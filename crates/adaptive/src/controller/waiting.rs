@@ -8,13 +8,14 @@ use crate::call::{Ask, Place};
 use crate::config::Part;
 
 impl Controller {
-    /// The share of its time that a call waits for room.
+    /// The share of its time that a call waits for room. What is critical is served first, and so
+    /// hardly waits but for what stands still: it gives up when what is left is twice what is slow.
     pub(super) fn patience_of(&self, ask: Ask) -> f64 {
         if !self.parts.has(Part::Waiting) {
             return 0.0;
         }
         match self.rank(ask.class) {
-            Class::Critical => 0.5,
+            Class::Critical => 0.75,
             Class::Normal => 0.2,
             Class::Sheddable => 0.0,
         }

@@ -1,6 +1,7 @@
 //! Where experiments are run: one at a time in the process, and only what is allowed.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,8 +10,7 @@ use salve_core::sync::Lock;
 use salve_core::{Check, Class, ConfigError, Name, Ratio, Sensor};
 
 use super::turns::{self, Turn};
-use super::{Breach, Experiment, Report, run};
-use crate::arming::ArmError;
+use super::{Experiment, Refusal, Report, run};
 use crate::clock;
 use crate::config::ROOM;
 use crate::fault::Kind;
@@ -30,6 +30,12 @@ pub struct LabConfig {
     /// How many experiments may go on at once in this process, whichever lab runs them: the least
     /// number of all those labs holds. A lab itself runs one at a time. Default 1; 1 to 100.
     pub most_at_once: u32,
+    /// A local file by whose lock the processes of this machine keep to one that experiments:
+    /// while one does, the labs of all others that name the same file refuse. The kernel takes the
+    /// lock back from a process that is gone, however it ended. Default none: each process for
+    /// itself. With the feature `guard`, on Linux.
+    #[cfg_attr(feature = "serde", serde(with = "salve_core::settings::optional"))]
+    pub machine: Option<PathBuf>,
     /// How many targets one experiment may have. Default 1; 1 to 1,000.
     pub most_targets: usize,
     /// The faults that are allowed. Default latency and error.
@@ -51,6 +57,7 @@ impl Default for LabConfig {
             enabled: false,
             safe_mode: true,
             most_at_once: 1,
+            machine: None,
             most_targets: 1,
             allowed: vec![Kind::Latency, Kind::Error],
             require_approval: true,
@@ -79,6 +86,13 @@ impl LabConfig {
     #[must_use]
     pub const fn with_most_at_once(mut self, most: u32) -> Self {
         self.most_at_once = most;
+        self
+    }
+
+    /// Lets one process of this machine experiment at a time, by the lock of this file.
+    #[must_use]
+    pub fn with_machine(mut self, file: impl Into<PathBuf>) -> Self {
+        self.machine = Some(file.into());
         self
     }
 
@@ -115,63 +129,16 @@ impl LabConfig {
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3_600));
         check.range("most_at_once", self.most_at_once, 1, 100)?;
         check.range("most_targets", self.most_targets, 1, 1_000)?;
+        if let Some(file) = &self.machine {
+            let can = cfg!(all(feature = "guard", target_os = "linux"));
+            check.that("machine", file.display(), can, "left out without `guard` on Linux")?;
+        }
         check.duration("most_duration", self.most_duration, second, 24 * hour)?;
         self.silence.map_or(Ok(()), |silence| {
             check.duration("silence", silence, Duration::from_millis(10), hour)
         })
     }
 }
-
-/// Why an experiment was not begun.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The lab is switched off.
-    Disabled,
-    /// A setting of the experiment is out of bounds, or out of those of safe mode.
-    Setting(ConfigError),
-    /// This fault is not allowed here.
-    NotAllowed(Kind),
-    /// No chaos point of this name was given.
-    NoSuchTarget(Name),
-    /// Another experiment is going on in this process.
-    Busy {
-        /// Which.
-        experiment: Name,
-        /// Who answers for it.
-        owner: String,
-    },
-    /// Nobody has approved it.
-    NotApproved,
-    /// The steady state does not hold, or is not known.
-    NotSteady(Breach),
-    /// A chaos point could not be armed; those that were have been taken back.
-    NotArmed {
-        /// Which point.
-        target: Name,
-        /// Why not.
-        error: ArmError,
-    },
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Disabled => f.write_str("experiments are switched off"),
-            Self::Setting(error) => error.fmt(f),
-            Self::NotAllowed(kind) => write!(f, "the fault `{kind}` is not allowed here"),
-            Self::NoSuchTarget(name) => write!(f, "there is no chaos point `{name}` here"),
-            Self::Busy { experiment, owner } => {
-                write!(f, "the experiment `{experiment}` of {owner} is going on")
-            }
-            Self::NotApproved => f.write_str("nobody has approved it"),
-            Self::NotSteady(breach) => write!(f, "there is no steady state: {breach}"),
-            Self::NotArmed { target, error } => write!(f, "`{target}` is not armed: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 type Approve = dyn Fn(&Experiment) -> bool + Send + Sync;
 
@@ -249,7 +216,7 @@ impl Lab {
         sensors: Vec<Box<dyn Sensor>>,
     ) -> Result<Report, Refusal> {
         let targets = self.admit(points, &experiment)?;
-        let turn = Turn::take(self.number, &experiment, self.config.most_at_once)?;
+        let turn = Turn::take(self.number, &experiment, &self.config)?;
         let _free = Free(self, turn);
         if self.config.require_approval {
             let approved = self.approve.as_ref().is_some_and(|approve| approve(&experiment));

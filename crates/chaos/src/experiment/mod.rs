@@ -2,7 +2,10 @@
 
 mod game_day;
 mod lab;
+#[cfg(all(feature = "guard", target_os = "linux"))]
+mod machine;
 mod ready;
+mod refusal;
 mod report;
 mod run;
 mod turns;
@@ -19,8 +22,9 @@ use crate::sequential::Harm;
 use crate::shared::LONGEST_OUTSIDE;
 
 pub use game_day::{GameDay, GameDayReport, Round};
-pub use lab::{Lab, LabConfig, Refusal};
+pub use lab::{Lab, LabConfig};
 pub use ready::Ready;
+pub use refusal::{Elsewhere, Refusal};
 pub use report::{Advice, Breach, Cause, Observation, Report, Status, TargetReport};
 
 /// What is to be tried, on which points, and what must stay true meanwhile.

@@ -1,11 +1,16 @@
-//! Which experiments are going on in this process, so that there are no more than each of them bears.
+//! Which experiments are going on in this process, so that there are no more than each of them
+//! bears, and none where another process of the machine experiments.
 
+#[cfg(all(feature = "guard", target_os = "linux"))]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use salve_core::Name;
 
-use super::{Experiment, Refusal};
+#[cfg(all(feature = "guard", target_os = "linux"))]
+use super::machine::Machine;
+use super::{Experiment, LabConfig, Refusal};
 
 /// An experiment that is going on.
 struct Running {
@@ -14,6 +19,9 @@ struct Running {
     owner: String,
     /// How many may go on at once, by the lab that runs it.
     most: u32,
+    /// The right to experiment on this machine, which the experiments of a process share.
+    #[cfg(all(feature = "guard", target_os = "linux"))]
+    machine: Option<Arc<Machine>>,
 }
 
 static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
@@ -40,7 +48,12 @@ pub(super) struct Turn {
 
 impl Turn {
     /// Takes a turn, where neither this lab nor one that runs something bears fewer at once.
-    pub(super) fn take(lab: u64, experiment: &Experiment, most: u32) -> Result<Self, Refusal> {
+    pub(super) fn take(
+        lab: u64,
+        experiment: &Experiment,
+        config: &LabConfig,
+    ) -> Result<Self, Refusal> {
+        let most = config.most_at_once;
         let mut running = running();
         let together = running.len() + 1;
         let bears = |most: u32| together <= most as usize;
@@ -51,9 +64,33 @@ impl Turn {
         if let Some(Running { experiment, owner, .. }) = in_the_way {
             return Err(Refusal::Busy { experiment: experiment.clone(), owner: owner.clone() });
         }
-        let (experiment, owner) = (experiment.name.clone(), experiment.owner());
-        running.push(Running { lab, experiment, owner, most });
+        #[cfg(all(feature = "guard", target_os = "linux"))]
+        let machine = machine(&running, experiment, config)?;
+        running.push(Running {
+            lab,
+            experiment: experiment.name.clone(),
+            owner: experiment.owner(),
+            most,
+            #[cfg(all(feature = "guard", target_os = "linux"))]
+            machine,
+        });
         Ok(Self { lab })
+    }
+}
+
+/// The right to experiment on this machine, if it is asked for: that of an experiment that is going
+/// on in this process already, or a new one.
+#[cfg(all(feature = "guard", target_os = "linux"))]
+fn machine(
+    running: &[Running],
+    experiment: &Experiment,
+    config: &LabConfig,
+) -> Result<Option<Arc<Machine>>, Refusal> {
+    let Some(path) = &config.machine else { return Ok(None) };
+    let held = running.iter().filter_map(|it| it.machine.as_ref()).find(|it| it.is_at(path));
+    match held {
+        Some(held) => Ok(Some(Arc::clone(held))),
+        None => Machine::take(path, experiment).map(|taken| Some(Arc::new(taken))),
     }
 }
 
