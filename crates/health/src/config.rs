@@ -24,7 +24,8 @@ pub struct Config {
     /// Who it is in events and readings. Default `health`.
     pub name: Name,
     /// How many checks may run at once; one that has run for a second no longer counts, so that
-    /// checks that hang do not delay the others. Default 256; 1 to 100,000.
+    /// checks that hang do not delay the others. While more are due, those of targets that are not
+    /// critical wait. Default 256; 1 to 100,000.
     pub max_runs: usize,
     /// How far records and trends reach back, in whole minutes. Default 1 h; 1 min to 7 days. A
     /// minute takes 8 bytes for each target.

@@ -21,18 +21,51 @@ pub(crate) struct Run {
 /// # Invariants
 /// 1. A slot is idle, running or out of time, and a check has a run from the moment it is started
 ///    until it has really ended: a run that is out of time still keeps its check from running.
-/// 2. Who has been due longest starts first, ties by slot; a check runs again later than it ran.
+/// 2. Of those that are due, critical checks start before all others; then who has been due longest,
+///    ties by slot. A check runs again later than it ran.
 /// 3. At most `max` runs that are younger than [`PATIENCE`] at once.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     slots: Vec<Slot>,
-    due: BTreeSet<(Moment, u32)>,
+    /// By slot, whether its check waits for those that are critical.
+    yields: Vec<bool>,
+    due: Due,
     deadlines: BTreeSet<(Moment, u32)>,
     /// Runs that hold a place, the oldest first; some have ended in the meantime.
     places: VecDeque<(Moment, Run)>,
     held: usize,
     max: usize,
     next_number: u64,
+}
+
+/// Who is due when. While there are more than can run, those that yield are the ones left out: their
+/// last answers go stale, which is told, and no critical check is late for them.
+#[derive(Debug, Default)]
+struct Due {
+    critical: BTreeSet<(Moment, u32)>,
+    others: BTreeSet<(Moment, u32)>,
+}
+
+impl Due {
+    const fn of(&mut self, yields: bool) -> &mut BTreeSet<(Moment, u32)> {
+        if yields { &mut self.others } else { &mut self.critical }
+    }
+
+    /// Takes the check whose turn it is.
+    fn pop(&mut self, now: Moment) -> Option<u32> {
+        let is_due =
+            |queue: &BTreeSet<(Moment, u32)>| queue.first().is_some_and(|(due, _)| *due <= now);
+        let yields = !is_due(&self.critical);
+        if yields && !is_due(&self.others) {
+            return None;
+        }
+        self.of(yields).pop_first().map(|(_, slot)| slot)
+    }
+
+    fn first(&self) -> Option<Moment> {
+        let first = |queue: &BTreeSet<(Moment, u32)>| queue.first().map(|(due, _)| *due);
+        first(&self.critical).into_iter().chain(first(&self.others)).min()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +102,11 @@ pub(crate) struct Over {
 }
 
 impl Schedule {
-    pub(crate) const fn new(max: usize) -> Self {
+    pub(crate) fn new(max: usize) -> Self {
         Self {
             slots: Vec::new(),
-            due: BTreeSet::new(),
+            yields: Vec::new(),
+            due: Due::default(),
             deadlines: BTreeSet::new(),
             places: VecDeque::new(),
             held: 0,
@@ -85,7 +119,7 @@ impl Schedule {
     pub(crate) fn insert(&mut self, slot: u32, due: Moment) {
         self.vacate(slot);
         self.slots[slot as usize] = Slot::Idle(due);
-        self.due.insert((due, slot));
+        self.queue(slot).insert((due, slot));
     }
 
     /// Makes an unused slot one of a target without a check.
@@ -93,7 +127,22 @@ impl Schedule {
         let index = slot as usize;
         if self.slots.len() <= index {
             self.slots.resize(index + 1, Slot::Empty);
+            self.yields.resize(index + 1, false);
         }
+    }
+
+    /// Says whether the check of a slot waits for those that are critical.
+    pub(crate) fn set_yields(&mut self, slot: u32, yields: bool) {
+        self.vacate(slot);
+        if let Slot::Idle(due) = self.slots[slot as usize] {
+            self.queue(slot).remove(&(due, slot));
+            self.due.of(yields).insert((due, slot));
+        }
+        self.yields[slot as usize] = yields;
+    }
+
+    fn queue(&mut self, slot: u32) -> &mut BTreeSet<(Moment, u32)> {
+        self.due.of(self.yields[slot as usize])
     }
 
     /// Empties a slot. A run that is under way goes on unheard; it is the answer.
@@ -107,8 +156,8 @@ impl Schedule {
     /// Stops running a check, and discards the answer of the run that is under way and is told.
     pub(crate) fn park(&mut self, slot: u32) -> Option<Run> {
         match &mut self.slots[slot as usize] {
-            Slot::Idle(due) => {
-                self.due.remove(&(*due, slot));
+            Slot::Idle(_) => {
+                self.clear(slot);
                 self.slots[slot as usize] = Slot::Parked;
             }
             Slot::Running(run) => run.parked = true,
@@ -140,14 +189,11 @@ impl Schedule {
     /// Makes an idle check due at once. One that runs is due again when it ends, if its answer is
     /// not to be had any more.
     pub(crate) fn hurry(&mut self, slot: u32, now: Moment) {
-        match &mut self.slots[slot as usize] {
-            Slot::Idle(due) if *due > now => {
-                self.due.remove(&(*due, slot));
-                *due = now;
-                self.due.insert((now, slot));
-            }
-            Slot::Running(run) if run.deadline.is_none() => run.asked = true,
-            _ => {}
+        self.bring_forward(slot, now);
+        if let Slot::Running(run) = &mut self.slots[slot as usize]
+            && run.deadline.is_none()
+        {
+            run.asked = true;
         }
     }
 
@@ -156,9 +202,9 @@ impl Schedule {
         if let Slot::Idle(due) = self.slots[slot as usize]
             && at < due
         {
-            self.due.remove(&(due, slot));
+            self.clear(slot);
             self.slots[slot as usize] = Slot::Idle(at);
-            self.due.insert((at, slot));
+            self.queue(slot).insert((at, slot));
         }
     }
 
@@ -170,11 +216,10 @@ impl Schedule {
         timeout: impl FnOnce(u32) -> Duration,
     ) -> Option<Run> {
         self.free_places(now);
-        let &(due, slot) = self.due.first()?;
-        if due > now || self.held >= self.max {
+        if self.held >= self.max {
             return None;
         }
-        self.due.pop_first();
+        let slot = self.due.pop(now)?;
         let run = Run { slot, number: self.next_number };
         self.next_number += 1;
         let deadline = now.after(timeout(slot));
@@ -249,13 +294,13 @@ impl Schedule {
 
     /// When there is next something to do.
     pub(crate) fn next(&self) -> Option<Moment> {
-        let first = |set: &BTreeSet<(Moment, u32)>| set.first().map(|(at, _)| *at);
-        let mut due = first(&self.due);
+        let mut due = self.due.first();
         if self.held >= self.max {
             let place = self.places.iter().find(|(_, run)| self.holds_place(*run));
             due = due.zip(place).map(|(due, (started, _))| due.max(started.after(PATIENCE)));
         }
-        [due, first(&self.deadlines)].into_iter().flatten().min()
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        [due, deadline].into_iter().flatten().min()
     }
 
     /// How many runs have begun and not ended.
@@ -299,7 +344,7 @@ impl Schedule {
     fn clear(&mut self, slot: u32) {
         match self.slots[slot as usize] {
             Slot::Idle(due) => {
-                self.due.remove(&(due, slot));
+                self.queue(slot).remove(&(due, slot));
             }
             Slot::Running(run) => {
                 self.held -= usize::from(run.holds_place);

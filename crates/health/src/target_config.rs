@@ -80,7 +80,8 @@ pub enum Criticality {
     /// The whole is as bad as it is.
     #[default]
     Critical,
-    /// The whole is at most degraded by it.
+    /// The whole is at most degraded by it. While more checks are due than may run at once, its own
+    /// waits for those that are critical.
     NonCritical,
 }
 

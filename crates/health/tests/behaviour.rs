@@ -121,6 +121,45 @@ async fn inv_01_checks_that_hang_panic_or_fail_delay_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn inv_25_under_load_those_are_left_out_that_are_not_critical() {
+    let registry = Handle::new(Config::new("test").with_max_runs(1)).unwrap();
+    tokio::spawn(registry.clone().run());
+    let counts: [Runs; 6] = Default::default();
+    let config = |nth: usize, interval: u32| {
+        let config = TargetConfig::new(format!("check-{nth}")).with_interval(interval * SECOND);
+        config.with_jitter(Ratio::ZERO)
+    };
+    // Three of six are critical, and these alone take three quarters of the one place.
+    for (nth, count) in counts.iter().cloned().enumerate() {
+        let check = move || {
+            let run = count.enter();
+            async move {
+                sleep(SECOND).await;
+                drop(run);
+            }
+        };
+        let config = config(nth, 4);
+        let config = if nth < 3 { config.non_critical() } else { config };
+        registry.register(config, check).unwrap();
+    }
+    sleep(400 * SECOND).await;
+    let totals = counts.each_ref().map(Runs::total);
+    assert!(totals[3..].iter().all(|critical| *critical >= 85), "{totals:?}");
+    let others: u32 = totals[..3].iter().sum();
+    assert!((10..120).contains(&others), "{totals:?}: what is left of the place");
+
+    // What has become critical is left out no longer.
+    for nth in 0..3 {
+        registry.reconfigure(config(nth, 4)).unwrap();
+    }
+    sleep(200 * SECOND).await;
+    let more = counts.each_ref().map(Runs::total);
+    let more: Vec<_> = more.iter().zip(totals).map(|(after, before)| after - before).collect();
+    let (least, most) = (more.iter().min().unwrap(), more.iter().max().unwrap());
+    assert!(most - least <= 2, "{more:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn inv_02_a_run_out_of_time_counts_once_and_its_answer_is_discarded() {
     let registry = registry();
     let runs = Runs::default();

@@ -15,6 +15,7 @@ enum Step {
     Unpark(u32, u64),
     Hurry(u32),
     BringForward(u32, u64),
+    SetYields(u32, bool),
     Start(u64),
     TimeOut,
     End(usize, u64),
@@ -31,7 +32,8 @@ fn steps() -> impl Strategy<Value = Vec<(u64, Step)>> {
         2 => slot.clone().prop_map(Step::Park),
         2 => (slot.clone(), wait.clone()).prop_map(|(slot, wait)| Step::Unpark(slot, wait)),
         2 => slot.clone().prop_map(Step::Hurry),
-        2 => (slot, wait.clone()).prop_map(|(slot, wait)| Step::BringForward(slot, wait)),
+        2 => (slot.clone(), wait.clone()).prop_map(|(slot, wait)| Step::BringForward(slot, wait)),
+        2 => (slot, any::<bool>()).prop_map(|(slot, yields)| Step::SetYields(slot, yields)),
         12 => (1..2_500_u64).prop_map(Step::Start),
         6 => Just(Step::TimeOut),
         8 => (any::<usize>(), wait).prop_map(|(run, wait)| Step::End(run, wait)),
@@ -61,6 +63,7 @@ proptest! {
     fn inv_02_it_agrees_with_one_that_searches_all_slots(steps in steps()) {
         let mut schedule = Schedule::new(MAX);
         let mut slots = [Slot::Empty; 8];
+        let mut yields = [false; 8];
         let mut runs: Vec<Run> = Vec::new();
         let (mut now, mut number) = (0, 0);
         for slot in 0..8 {
@@ -113,6 +116,10 @@ proptest! {
                         *due = (*due).min(now + wait);
                     }
                 }
+                Step::SetYields(slot, it) => {
+                    schedule.set_yields(slot, it);
+                    yields[slot as usize] = it;
+                }
                 Step::Start(timeout) => {
                     for slot in &mut slots {
                         if let Slot::Running { started, placed, .. } = slot
@@ -124,10 +131,10 @@ proptest! {
                     let held = slots.iter().filter(|it| matches!(it, Slot::Running { placed: true, .. }));
                     let is_free = held.count() < MAX;
                     let due = slots.iter().enumerate().filter_map(|(slot, it)| match it {
-                        Slot::Idle(due) if *due <= now && is_free => Some((*due, slot)),
+                        Slot::Idle(due) if *due <= now && is_free => Some((yields[slot], *due, slot)),
                         _ => None,
                     });
-                    let expected = due.min().map(|(_, slot)| Run { slot: slot as u32, number });
+                    let expected = due.min().map(|(_, _, slot)| Run { slot: slot as u32, number });
                     let run = schedule.start(at(now), |_| ms(timeout));
                     prop_assert_eq!(run, expected);
                     if let Some(run) = run {

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::history::History;
 use crate::judge::Detector;
 use crate::target::Target;
-use crate::target_config::TargetConfig;
+use crate::target_config::{Criticality, TargetConfig};
 
 impl Ward {
     /// Adds a target; without a check it waits for what is pushed.
@@ -34,6 +34,7 @@ impl Ward {
             (self.entries.len() - 1) as u32
         });
         self.enter_group(config.place.group.as_ref());
+        self.schedule.set_yields(slot, config.criticality == Criticality::NonCritical);
         let rules = config.rules();
         if check.is_some() {
             let first = config.interval.mul_f64(config.jitter.as_f64() * random);
@@ -76,10 +77,12 @@ impl Ward {
         self.leave_parties(slot, news);
         let Some(entry) = self.entry_mut(slot) else { return Ok(()) };
         let group = config.place.group.clone();
+        let yields = config.criticality == Criticality::NonCritical;
         let before = std::mem::replace(&mut entry.config, config);
         let next = now.after(entry.pause(0.5));
         self.leave_group(before.place.group.as_ref());
         self.enter_group(group.as_ref());
+        self.schedule.set_yields(slot, yields);
         self.schedule.bring_forward(slot, next);
         self.explain(slot, now, news);
         self.join_parties(slot, news);
