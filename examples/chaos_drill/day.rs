@@ -122,6 +122,7 @@ async fn heal(store: &Store) -> Result<(Healing, tokio::task::JoinHandle<Infalli
     policy.soak = ms(1_500);
     policy.aftermath = ms(1_000);
     policy.calm.cooldown = ms(500);
+    policy.calm.second_look = ms(500);
     policy.calm.after_success = ms(500);
     let healer = Setup::new(&health)
         .with_config(Config::new("drill").with_tick(ms(100)))
