@@ -69,6 +69,18 @@ async fn attempts_follow_the_backoff_and_are_numbered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_succeeds_at_once_has_recovered_from_nothing() {
+    let (service, _) = script::<u32>([Play::Answer]);
+    let layer = layer(every(SECOND));
+    let handle = layer.handle();
+    let mut events = handle.subscribe(NonZeroUsize::MIN);
+    assert_eq!(layer.layer(service).oneshot(0).await, Ok(0));
+    assert!(events.try_next().is_none());
+    let counts = handle.counts();
+    assert_eq!((counts.calls, counts.attempts, counts.retries, counts.recovered), (1, 1, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_last_error_reaches_the_caller_and_the_call_counts_as_exhausted() {
     let (service, log) = script::<u32>([Play::Fail]);
     let layer = layer(every(SECOND));
